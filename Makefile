@@ -1,0 +1,40 @@
+# Every target sets up what it needs: .venv, the packages of requirements.txt, the verified data.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+
+.PHONY: run test test-quick lab publish clean setup
+
+run: setup
+	$(BIN)/python -m fmnist_utils run
+
+test: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest tests
+	$(BIN)/python tests/check_outputs.py
+
+test-quick: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest tests -m "not slow"
+
+lab: setup
+	$(BIN)/jupyter lab notebooks
+
+publish: setup
+	$(BIN)/python -m fmnist_utils run --publish
+
+clean:
+	rm -rf .venv runs *.egg-info .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+setup: $(READY)
+	@$(BIN)/python -m fmnist_utils fetch
+
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else \
+	"Python 3.11 to 3.13 is needed, this is %d.%d. Name one: make run PYTHON=python3.12" % v)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements.txt -e .
+	@touch $(READY)

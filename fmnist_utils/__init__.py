@@ -1,0 +1,7 @@
+"""The stage crew of the Fashion-MNIST notebooks: data, plots, training, evaluation and batch runs.
+
+Import the modules one by one (``from fmnist_utils import data, plots``): those that need no
+TensorFlow do not load it.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,76 @@
+"""The command line: ``python -m fmnist_utils fetch | run | publish``."""
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+from fmnist_utils import parameters, sources
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; returns the exit status: 0, 1 for a run that failed, 2 for one that was refused."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    sources.log.setLevel(logging.INFO)
+    from fmnist_utils.batch import BatchError
+
+    try:
+        options.command(options)
+    except parameters.ParameterError as error:
+        print(f"fmnist_utils: {error}", file=sys.stderr)
+        return 2
+    except (sources.DataError, BatchError) as error:
+        print(f"fmnist_utils: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nfmnist_utils: stopped; the run folder is marked as failed", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m fmnist_utils", description="Batch runs of the notebooks.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    fetch = commands.add_parser("fetch", help="find or download the data, verify it, fill the cache")
+    fetch.set_defaults(command=_fetch)
+
+    run = commands.add_parser("run", help="execute notebooks in order into a run folder")
+    run.add_argument("notebooks", nargs="*", help="paths, names or numbers; none: the whole series")
+    run.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="a parameter")
+    run.add_argument("--to", type=Path, help="the run folder, new or empty (default: one under runs/)")
+    run.add_argument("--publish", action="store_true", help="then make the run the published one")
+    run.set_defaults(command=_run)
+
+    publish = commands.add_parser("publish", help="make a complete run the published one")
+    publish.add_argument("folder", type=Path)
+    publish.set_defaults(command=_publish)
+    return parser
+
+
+def _fetch(options: argparse.Namespace) -> None:
+    print(f"Fashion-MNIST, verified: {sources.fetch()}")
+
+
+def _run(options: argparse.Namespace) -> None:
+    from fmnist_utils import batch
+
+    folder = options.to or batch.new_folder()
+    batch.run(batch.resolve(options.notebooks), batch.parse(options.p), folder)
+    results = folder / "results.md"
+    print(f"\n{results.read_text()}" if results.exists() else "")
+    print(f"Complete: {folder}")
+    if options.publish:
+        _publish(argparse.Namespace(folder=folder))
+
+
+def _publish(options: argparse.Namespace) -> None:
+    from fmnist_utils.publish import publish
+
+    publish(options.folder)
+    print(f"Published: {options.folder}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

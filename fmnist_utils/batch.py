@@ -1,0 +1,279 @@
+"""The notebooks executed headless by papermill into a run folder. No TensorFlow here."""
+
+import ast
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import NBClientEngine, papermill_engines
+from papermill.exceptions import PapermillExecutionError
+
+from fmnist_utils import parameters, progress, runs
+
+NOTEBOOKS = runs.PROJECT / "notebooks"
+ENGINE = "fmnist_utils"
+
+
+class BatchError(RuntimeError):
+    """A run was refused or failed; the message says what to do."""
+
+
+def series() -> list[Path]:
+    """The notebooks of the series, in order."""
+    return sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+
+
+def resolve(names: Sequence[str]) -> list[Path]:
+    """Notebooks by path, by name (``02_basic_cnn``) or by number (``02``); none names all.
+
+    Raises:
+        BatchError: no such notebook; lists those there are.
+    """
+    if not names:
+        return series()
+    return [_resolve_one(name) for name in names]
+
+
+def parse(pairs: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """``-p NAME VALUE`` pairs; a value that is no Python literal is text."""
+    return {name: _literal(value) for name, value in pairs}
+
+
+def plan(notebooks: Sequence[Path], given: Mapping[str, Any]) -> dict[Path, dict[str, Any]]:
+    """Which notebook gets which parameters.
+
+    Args:
+        notebooks: what is to run.
+        given: parameters; each goes to the notebooks that define it.
+
+    Raises:
+        BatchError: a name that no notebook defines.
+        ParameterError: a value that makes no sense.
+    """
+    known = {notebook: set(papermill.inspect_notebook(str(notebook))) for notebook in notebooks}
+    everything = sorted(set().union(*known.values()))
+    unknown = [name for name in given if name not in everything]
+    if unknown:
+        raise BatchError(
+            f"No notebook of this run has a parameter {', '.join(unknown)}. Known: {', '.join(everything)}."
+        )
+    parameters.check(given)
+    return {
+        notebook: {name: value for name, value in given.items() if name in names}
+        for notebook, names in known.items()
+    }
+
+
+def new_folder() -> Path:
+    """A name for a run folder that no other run has."""
+    stamp = datetime.now().strftime("%Y-%m-%d-%H%M%S")
+    return runs.PROJECT / "runs" / f"{stamp}-{os.getpid()}"
+
+
+def run(notebooks: Sequence[Path], given: Mapping[str, Any], folder: Path) -> Path:
+    """Execute notebooks in order into a fresh run folder, and write its table of results.
+
+    ``run.json`` says "running" until the end, then "complete" or "failed". A notebook that fails is kept
+    as far as it came, and those after it are not run.
+
+    Args:
+        notebooks: paths.
+        given: parameters by name.
+        folder: a folder that does not exist yet, or an empty one.
+
+    Returns:
+        ``folder``.
+
+    Raises:
+        BatchError: the folder is in use, a parameter is unknown, or a cell failed.
+        ParameterError: a value makes no sense.
+    """
+    planned = plan(notebooks, given)
+    folder = folder.expanduser().resolve()
+    state = {
+        "status": "running",
+        "started": runs.now(),
+        "notebooks": [notebook.name for notebook in notebooks],
+        "parameters": dict(given),
+        "seconds": {},
+    }
+    _claim(folder, state)
+    try:
+        for notebook, values in planned.items():
+            state["seconds"][notebook.stem] = round(_execute(notebook, values, folder), 1)
+        write_results(folder)
+    except BaseException as error:
+        state |= {"status": "failed", "error": str(error) or type(error).__name__, "ended": runs.now()}
+        runs.write_json(folder / "run.json", state)
+        raise
+    runs.write_json(folder / "run.json", state | {"status": "complete", "ended": runs.now()})
+    return folder
+
+
+def write_results(folder: Path) -> str:
+    """Write ``results.md`` and ``results.json`` of a run folder, and return the Markdown table."""
+    metrics = runs.finished(folder)
+    chosen = [m for m in metrics if "test_accuracy" in m] or metrics
+    if not chosen:
+        return ""
+    table = results_table(sorted(chosen, key=lambda m: (-m.get("test_accuracy", m["val_accuracy"]), m["name"])))
+    runs.write_json(folder / "results.json", metrics)
+    runs.write_text(folder / "results.md", table + "\n")
+    return table
+
+
+def results_table(metrics: Sequence[Mapping[str, Any]]) -> str:
+    """A Markdown table of models: set-up, accuracies, loss and training time."""
+    header = [
+        "model",
+        "parameters",
+        "epochs",
+        "batch",
+        "training",
+        "validation",
+        "test (95% interval)",
+        "test loss",
+    ]
+
+    def row(m: Mapping[str, Any]) -> list[str]:
+        tested = "test_accuracy" in m
+        low, high = m.get("test_interval", (0, 0))
+        return [
+            m["name"],
+            f"{m['parameters']:,}",
+            str(m["epochs"]),
+            str(m["batch_size"]),
+            f"{m['accuracy']:.2%}",
+            f"{m['val_accuracy']:.2%}",
+            f"{m['test_accuracy']:.2%} ({low:.1%} to {high:.1%})" if tested else "–",
+            f"{m['test_loss']:.3f}" if tested else "–",
+        ]
+
+    return runs.markdown_table(header, map(row, metrics))
+
+
+def _literal(value: str) -> Any:
+    try:
+        return ast.literal_eval(value)
+    except (SyntaxError, ValueError):
+        return value
+
+
+def _resolve_one(name: str) -> Path:
+    if Path(name).is_file():
+        return Path(name).resolve()
+    found = [path for path in series() if name in (path.name, path.stem, path.stem[:2])]
+    if not found:
+        raise BatchError(f"There is no notebook {name}. Known: {', '.join(path.stem for path in series())}.")
+    return found[0]
+
+
+def _claim(folder: Path, state: Mapping[str, Any]) -> None:
+    """Make the run folder this run's own: whoever makes ``run.json`` has it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(path.name != "run.json" for path in folder.iterdir()):
+        raise BatchError(f"{folder} is not empty. Name another folder with --to, or delete this one.")
+    try:
+        with (folder / "run.json").open("x") as file:
+            json.dump(dict(state), file, indent=2)
+    except FileExistsError:
+        raise BatchError(f"{folder} belongs to another run. Name another folder with --to.") from None
+
+
+def _execute(notebook: Path, values: Mapping[str, Any], folder: Path) -> float:
+    """Execute one notebook; returns the seconds it took."""
+    output = folder / "notebooks" / notebook.name
+    output.parent.mkdir(exist_ok=True)
+    began = time.perf_counter()
+    with _environment(FMNIST_RUNS_DIR=str(folder)):
+        try:
+            papermill.execute_notebook(
+                str(notebook),
+                str(output),
+                parameters=dict(values),
+                engine_name=ENGINE,
+                progress_bar=False,
+                cwd=str(notebook.parent),
+                title=notebook.stem,
+            )
+        except PapermillExecutionError as error:
+            raise BatchError(
+                f"{notebook.name}, code cell {error.exec_count}: {error.ename}: {error.evalue}\n"
+                f"The notebook is kept as far as it came: {output}"
+            ) from None
+    seconds = time.perf_counter() - began
+    _say(f"{notebook.stem}: done in {progress.duration(seconds)}")
+    return seconds
+
+
+@contextmanager
+def _environment(**values: str) -> Iterator[None]:
+    """Environment variables for the kernels that start meanwhile."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+class _Client(PapermillNotebookClient):
+    """papermill's client, which also shows the progress lines of a training as they pass."""
+
+    def process_message(self, msg, cell, cell_index):
+        content = msg["content"]
+        if content.get("metadata", {}).get(progress.PROGRESS):
+            _say(f"    {content['data']['text/plain']}", passing=True)
+        return super().process_message(msg, cell, cell_index)
+
+
+class _Engine(NBClientEngine):
+    """papermill's engine with a line for each cell."""
+
+    @classmethod
+    def execute_managed_notebook(cls, nb_man, kernel_name, title="", start_timeout=60, **options):
+        total = sum(cell.cell_type == "code" for cell in nb_man.nb.cells)
+        number = 0
+        start = nb_man.cell_start
+
+        def cell_start(cell, index=None, **more):
+            nonlocal number
+            if cell.cell_type == "code":
+                number += 1
+                _say(f"{title}: cell {number}/{total}  {_first_line(cell)}", passing=True)
+            start(cell, index, **more)
+
+        nb_man.cell_start = cell_start
+        return _Client(
+            nb_man, kernel_name=kernel_name, startup_timeout=start_timeout, timeout=None, log_output=False
+        ).execute()
+
+
+papermill_engines.register(ENGINE, _Engine)
+
+
+def _first_line(cell: nbformat.NotebookNode) -> str:
+    return cell.source.strip().partition("\n")[0]
+
+
+def _say(text: str, passing: bool = False) -> None:
+    """A line on the terminal; a passing one is overwritten by the next where that is possible."""
+    if sys.stdout.isatty():
+        width = shutil.get_terminal_size().columns - 1
+        print(f"\r{text[:width]:<{width}}", end="" if passing else "\n", flush=True)
+    else:
+        print(text, flush=True)

@@ -1,0 +1,189 @@
+"""Fashion-MNIST as arrays: load, split, preprocess. NumPy and scikit-learn, no TensorFlow."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from fmnist_utils import runs, sources
+
+CLASS_NAMES = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
+IMAGE_SHAPE = (28, 28)
+VALIDATION_SIZE = 5_000
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images with their labels.
+
+    Attributes:
+        images: uint8, shape (n, 28, 28), 0 (background) to 255.
+        labels: uint8, shape (n,), 0 to 9, the positions in ``CLASS_NAMES``.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def __post_init__(self) -> None:
+        _check_images(self.images)
+        _check_labels(self.labels)
+        if len(self.images) != len(self.labels):
+            raise ValueError(f"{len(self.images)} images have {len(self.labels)} labels; expected as many")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @cached_property
+    def digest(self) -> str:
+        """A hash of the content, by which a run knows its data."""
+        content = hashlib.sha256(np.ascontiguousarray(self.images))
+        content.update(np.ascontiguousarray(self.labels))
+        return content.hexdigest()
+
+
+@dataclass(frozen=True)
+class FashionMNIST:
+    """The data that every lesson may see: all but the test labels.
+
+    Attributes:
+        train: the 60,000 training images with their labels.
+        test_images: uint8, shape (10000, 28, 28).
+    """
+
+    train: Split
+    test_images: np.ndarray
+
+
+def load(directory: str | Path | None = None) -> FashionMNIST:
+    """The real Fashion-MNIST, verified; see ``sources.load_arrays`` for where it is looked for.
+
+    Raises:
+        DataError: says which file is wrong, where it was looked for and what to do.
+    """
+    arrays = sources.load_arrays(directory)
+    return FashionMNIST(Split(arrays["train_images"], arrays["train_labels"]), arrays["test_images"])
+
+
+def read_test(purpose: str, directory: str | Path | None = None) -> Split:
+    """The 10,000 test images with their labels: the only way to the test labels.
+
+    Args:
+        purpose: what they are read for; it is written, with the time, to ``test_labels.log`` of the run.
+        directory: as for ``load``.
+
+    Raises:
+        ValueError: no purpose was given.
+        DataError: as ``load``.
+    """
+    if not purpose.strip():
+        raise ValueError("purpose is empty: say what the test labels are read for")
+    arrays = sources.load_arrays(directory)
+    runs.log_test_read(purpose)
+    return Split(arrays["test_images"], arrays["test_labels"])
+
+
+def split_validation(train: Split, seed: int, size: int = VALIDATION_SIZE) -> tuple[Split, Split]:
+    """Set validation images aside: a stratified split, the same for the same ``seed``.
+
+    Args:
+        train: what to divide.
+        seed: decides which images are set aside; a seed of its own, apart from that of the training.
+        size: how many images are set aside.
+
+    Returns:
+        The training and the validation split.
+    """
+    from sklearn.model_selection import train_test_split  # here, because its import takes a second
+
+    kept, aside = train_test_split(
+        np.arange(len(train)), test_size=size, random_state=seed, stratify=train.labels
+    )
+    return _take(train, kept), _take(train, aside)
+
+
+def subset(split: Split, size: int, seed: int) -> Split:
+    """``size`` images with the classes kept in balance; the whole split if ``size`` is its length.
+
+    Raises:
+        ValueError: ``size`` is more than there is, or less than one image a class.
+    """
+    classes = len(np.unique(split.labels))
+    if not classes <= size <= len(split):
+        raise ValueError(f"size is {size:,}; expected from {classes} (one a class) to {len(split):,}")
+    if size == len(split):
+        return split
+    if len(split) - size < classes:  # scikit-learn wants an image of each class on the other side too
+        return _take(split, np.sort(np.random.default_rng(seed).permutation(len(split))[:size]))
+    from sklearn.model_selection import train_test_split
+
+    chosen, _ = train_test_split(
+        np.arange(len(split)), train_size=size, random_state=seed, stratify=split.labels
+    )
+    return _take(split, chosen)
+
+
+def to_float(images: np.ndarray) -> np.ndarray:
+    """Scale pixels to [0, 1] and add the channel axis, as every model of the series expects.
+
+    Args:
+        images: uint8, shape (n, 28, 28).
+
+    Returns:
+        float32, shape (n, 28, 28, 1).
+
+    Raises:
+        TypeError, ValueError: another dtype or shape.
+    """
+    _check_images(images)
+    return images[..., np.newaxis].astype(np.float32) / np.float32(255)
+
+
+def one_hot(labels: np.ndarray) -> np.ndarray:
+    """Labels as rows with a single 1.
+
+    Args:
+        labels: integers 0 to 9, shape (n,).
+
+    Returns:
+        float32, shape (n, 10).
+
+    Raises:
+        TypeError, ValueError: another dtype, shape or range.
+    """
+    _check_labels(labels)
+    return np.eye(len(CLASS_NAMES), dtype=np.float32)[labels]
+
+
+def _take(split: Split, positions: np.ndarray) -> Split:
+    return Split(split.images[positions], split.labels[positions])
+
+
+def _check_images(images: np.ndarray) -> None:
+    if images.dtype != np.uint8:
+        raise TypeError(f"images has dtype {images.dtype}; expected uint8 (0 to 255)")
+    if images.shape[1:] != IMAGE_SHAPE:
+        raise ValueError(f"images has shape {images.shape}; expected (n, 28, 28)")
+
+
+def _check_labels(labels: np.ndarray) -> None:
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise TypeError(f"labels has dtype {labels.dtype}; expected integers")
+    if labels.ndim != 1:
+        raise ValueError(f"labels has shape {labels.shape}; expected (n,)")
+    if labels.size and not 0 <= labels.min() <= labels.max() < len(CLASS_NAMES):
+        raise ValueError(
+            f"labels runs from {labels.min()} to {labels.max()}; expected 0 to {len(CLASS_NAMES) - 1}"
+        )

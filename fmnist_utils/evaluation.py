@@ -1,0 +1,186 @@
+"""What a model's predictions are worth: metrics, intervals, comparisons, confusions. NumPy and SciPy."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from fmnist_utils.data import CLASS_NAMES
+
+
+class Interval(NamedTuple):
+    """An estimate with the bounds of its interval."""
+
+    estimate: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.estimate:.4f} [{self.low:.4f}, {self.high:.4f}]"
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """A model's probabilities beside the truth.
+
+    Attributes:
+        probabilities: float, shape (n, 10), rows sum to 1.
+        labels: integers, shape (n,).
+    """
+
+    probabilities: np.ndarray
+    labels: np.ndarray
+
+    def __post_init__(self) -> None:
+        expected = (len(self.labels), len(CLASS_NAMES))
+        if self.probabilities.shape != expected:
+            raise ValueError(f"probabilities has shape {self.probabilities.shape}; expected {expected}")
+
+    @property
+    def classes(self) -> np.ndarray:
+        """The most probable class of each image, shape (n,)."""
+        return self.probabilities.argmax(axis=1)
+
+    @property
+    def correct(self) -> np.ndarray:
+        """Whether each image was classified rightly, bool, shape (n,)."""
+        return self.classes == self.labels
+
+    @property
+    def accuracy(self) -> float:
+        """The share of images classified rightly."""
+        return float(self.correct.mean())
+
+    @property
+    def loss(self) -> float:
+        """Mean cross-entropy in nats; probabilities are held off zero by 1e-7, as Keras does."""
+        given = self.probabilities[np.arange(len(self.labels)), self.labels]
+        return float(-np.log(np.clip(given, 1e-7, 1.0)).mean())
+
+    @property
+    def confidence(self) -> np.ndarray:
+        """The probability of each image's predicted class, shape (n,)."""
+        return self.probabilities.max(axis=1)
+
+
+def accuracy_interval(correct: np.ndarray, confidence: float = 0.95) -> Interval:
+    """An accuracy with its Wilson interval (scipy.stats.binomtest).
+
+    Args:
+        correct: bool, shape (n,).
+        confidence: how often such an interval holds the true accuracy.
+    """
+    result = stats.binomtest(int(correct.sum()), len(correct))
+    bounds = result.proportion_ci(confidence, method="wilson")
+    return Interval(float(correct.mean()), float(bounds.low), float(bounds.high))
+
+
+def paired_difference(first: Sequence[float], second: Sequence[float], confidence: float = 0.95) -> Interval:
+    """Mean of ``first - second`` over pairs (the same seed, say) with Student's interval.
+
+    Raises:
+        ValueError: not as many of one as of the other, or fewer than two pairs.
+    """
+    if len(first) != len(second) or len(first) < 2:
+        raise ValueError(
+            f"first has {len(first)} values and second {len(second)}; expected as many, two or more"
+        )
+    differences = np.asarray(first, float) - np.asarray(second, float)
+    mean, spread = float(differences.mean()), stats.sem(differences)
+    if spread == 0:
+        return Interval(mean, mean, mean)
+    low, high = stats.t.interval(confidence, len(differences) - 1, loc=mean, scale=spread)
+    return Interval(mean, float(low), float(high))
+
+
+def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
+    """Exact McNemar test: could two models err equally often, given the images on which they differ?
+
+    Args:
+        first, second: bool, shape (n,): which of the same images each model classified rightly.
+
+    Returns:
+        The two-sided p-value; 1 if they differ on no image.
+    """
+    only_first = int((first & ~second).sum())
+    differing = only_first + int((~first & second).sum())
+    return float(stats.binomtest(only_first, differing).pvalue) if differing else 1.0
+
+
+def confusion_matrix(predictions: Predictions) -> np.ndarray:
+    """Counts, shape (10, 10): rows are true classes, columns predicted ones."""
+    from sklearn.metrics import confusion_matrix
+
+    return confusion_matrix(predictions.labels, predictions.classes, labels=range(len(CLASS_NAMES)))
+
+
+def classification_report(predictions: Predictions) -> str:
+    """scikit-learn's report with the class names."""
+    from sklearn.metrics import classification_report
+
+    return classification_report(
+        predictions.labels,
+        predictions.classes,
+        labels=range(len(CLASS_NAMES)),
+        target_names=CLASS_NAMES,
+        digits=3,
+        zero_division=0.0,
+    )
+
+
+def most_confused(matrix: np.ndarray, count: int) -> list[tuple[str, str, int]]:
+    """The largest confusions: true class, predicted class, number of images; largest first."""
+    off_diagonal = matrix - np.diag(np.diag(matrix))
+    order = np.argsort(-off_diagonal, axis=None, kind="stable")[:count]
+    rows, columns = np.unravel_index(order, matrix.shape)
+    return [(CLASS_NAMES[i], CLASS_NAMES[j], int(matrix[i, j])) for i, j in zip(rows, columns, strict=True)]
+
+
+def confident_mistakes(predictions: Predictions, count: int) -> np.ndarray:
+    """Positions of the mistakes that the model was surest of, surest first."""
+    wrong = np.flatnonzero(~predictions.correct)
+    return wrong[np.argsort(-predictions.confidence[wrong], kind="stable")][:count]
+
+
+def predicted_counts(
+    precision: Sequence[float], recall: Sequence[float], support: int, rounding: float = 0.005
+) -> tuple[float, float]:
+    """How many predictions a classification report implies, within its rounding.
+
+    A class with ``support`` images and recall r has r × support hits; these are precision × predictions.
+    Over all classes the predictions must sum to the number of images.
+
+    Args:
+        precision, recall: one value a class, as printed.
+        support: images a class.
+        rounding: half a unit of the last printed digit.
+
+    Returns:
+        The smallest and the largest sum that the printed figures allow.
+    """
+    precision, recall = np.asarray(precision), np.asarray(recall)
+    fewest = (np.maximum(recall - rounding, 0) / (precision + rounding)).sum() * support
+    most = (np.minimum(recall + rounding, 1) / (precision - rounding)).sum() * support
+    return float(fewest), float(most)
+
+
+def print_bands(measured: Mapping[str, float], expected: Mapping[str, float], width: float = 0.02) -> None:
+    """Print for each figure whether it lies in the band of the given width around what is expected.
+
+    A figure moves a little with the seed, the processor and the versions; whether it lies in its band
+    does not, so this can be compared from run to run. Bands hold for a notebook's default parameters.
+    """
+    longest = max(map(len, expected))
+    for name, centre in expected.items():
+        low, high = centre - width / 2, centre + width / 2
+        verdict = "yes" if low <= measured[name] <= high else "no"
+        print(f"{name:<{longest}}  within {low:.3f} to {high:.3f}: {verdict}")
+
+
+def print_answers(answers: Mapping[str, bool]) -> None:
+    """Print yes or no for each statement that the text makes."""
+    longest = max(map(len, answers))
+    for statement, holds in answers.items():
+        print(f"{statement:<{longest}}  {'yes' if holds else 'no'}")

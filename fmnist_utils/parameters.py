@@ -1,0 +1,90 @@
+"""The notebooks' parameters: which values make sense, checked before anything is trained."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+TRAINING_IMAGES = 55_000  # what is left of the 60,000 after the validation split
+
+
+class ParameterError(ValueError):
+    """A parameter has an unknown name or a value that makes no sense."""
+
+
+@dataclass(frozen=True)
+class Number:
+    """An ``int`` or ``float`` parameter with ``low <= value <= high``."""
+
+    kind: type
+    low: float
+    high: float
+
+    def accepts(self, value: Any) -> bool:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        whole = self.kind is float or isinstance(value, int)
+        return number and whole and self.low <= value <= self.high
+
+    def __str__(self) -> str:
+        noun = "a whole number" if self.kind is int else "a number"
+        return f"{noun} from {self.low:,} to {self.high:,}"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A text parameter with a few known values."""
+
+    values: tuple[str, ...]
+
+    def accepts(self, value: Any) -> bool:
+        return value in self.values
+
+    def __str__(self) -> str:
+        return "one of " + ", ".join(repr(value) for value in self.values)
+
+
+_SEED = Number(int, 0, 2**31 - 1)
+_EPOCHS = Number(int, 1, 1_000)
+_BATCH_SIZE = Number(int, 1, TRAINING_IMAGES)
+_SEEDS = Number(int, 1, 100)
+
+RULES: dict[str, Number | Choice] = {
+    "SEED": _SEED,
+    "SPLIT_SEED": _SEED,
+    "SEEDS": _SEEDS,
+    "EPOCHS": _EPOCHS,
+    "BLOG_EPOCHS": _EPOCHS,
+    "SHORT_EPOCHS": _EPOCHS,
+    "SMALL_EPOCHS": _EPOCHS,
+    "BATCH_SIZE": _BATCH_SIZE,
+    "BLOG_BATCH_SIZE": _BATCH_SIZE,
+    "TRAP_BATCH_SIZE": _BATCH_SIZE,
+    "TRAIN_SIZE": Number(int, 20, TRAINING_IMAGES),
+    "SHORT_SIZE": Number(int, 20, TRAINING_IMAGES),
+    "LEARNING_RATE": Number(float, 1e-7, 1.0),
+    "DROPOUT": Number(float, 0.0, 0.95),
+    "ROTATION": Number(float, 0.0, 180.0),
+    "SHIFT": Number(float, 0.0, 0.9),
+    "ZOOM": Number(float, 0.0, 0.9),
+    "NEIGHBOURS": Number(int, 1, 100),
+    "EMBEDDED": Number(int, 100, 10_000),
+    "MODEL": Choice(("all", "two_conv", "three_conv", "blog")),
+    "PRECISION": Choice(("auto", "bfloat16", "float32")),
+}
+
+
+def check(parameters: Mapping[str, Any]) -> None:
+    """Refuse parameters whose value makes no sense; names that no rule knows are left alone.
+
+    Args:
+        parameters: names and values, as in a notebook's ``globals()``.
+
+    Raises:
+        ParameterError: names each bad parameter, its value and what it may be.
+    """
+    bad = [
+        f"{name} = {parameters[name]!r}, but it must be {rule}"
+        for name, rule in RULES.items()
+        if name in parameters and not rule.accepts(parameters[name])
+    ]
+    if bad:
+        raise ParameterError("; ".join(bad) + ". Change the parameters cell, or the value given to papermill.")

@@ -1,0 +1,232 @@
+"""Figures from plain arrays: each function returns its Figure; ``show`` displays and keeps it.
+
+Sizes are for a projector, colours from seaborn's palette for colour-blind readers. Wrong and right are
+told apart by a mark as well as by colour.
+"""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn as sns
+from IPython.display import display
+from matplotlib.figure import Figure
+
+from fmnist_utils import runs
+from fmnist_utils.data import CLASS_NAMES
+
+COLOURS = tuple(sns.color_palette("colorblind"))
+RIGHT, WRONG = COLOURS[0], COLOURS[3]
+DPI = 110
+STYLE = {"font.size": 13, "axes.titlesize": 14, "axes.spines.top": False, "axes.spines.right": False}
+
+
+def show(figure: Figure, description: str, save_as: str | None = None) -> None:
+    """Display a figure with its description for those who cannot see it; keep it if it has a name.
+
+    Args:
+        figure: what the functions of this module return; it is closed.
+        description: what the picture shows; it becomes the image's alternative text.
+        save_as: the name, without ``.png``, under which the run keeps the figure.
+    """
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI, bbox_inches="tight", facecolor="white")
+    plt.close(figure)
+    if save_as:
+        runs.figure_path(save_as).write_bytes(buffer.getvalue())
+    image = base64.b64encode(buffer.getvalue()).decode()
+    display(
+        {"image/png": image, "text/plain": description},
+        raw=True,
+        metadata={"image/png": {"alt": description}, "alt": description},
+    )
+
+
+def images(
+    pictures: np.ndarray,
+    titles: Sequence[str] | None = None,
+    columns: int = 5,
+    wrong: Sequence[bool] | None = None,
+    low: float | None = None,
+    high: float | None = None,
+    size: float = 2.0,
+) -> Figure:
+    """A grid of grey images.
+
+    Args:
+        pictures: shape (n, height, width) or (n, height, width, 1), any number type.
+        titles: one text an image.
+        columns: images in a row.
+        wrong: for predictions: True draws a thick frame around the image, False a thin one.
+        low, high: the values drawn white and black; None takes each image's own.
+        size: inches a picture.
+    """
+    pictures = np.asarray(pictures).reshape(len(pictures), *pictures.shape[1:3])
+    rows = -(-len(pictures) // columns)
+    lines = max((title.count("\n") + 1 for title in titles), default=0) if titles else 0
+    figure, axes = _grid(rows, columns, (size * columns, (size + 0.27 * lines) * rows))
+    for axis in axes.flat[len(pictures) :]:
+        axis.remove()
+    for i, (picture, axis) in enumerate(zip(pictures, axes.flat, strict=False)):
+        axis.imshow(picture, cmap="gray_r", vmin=low, vmax=high, interpolation="nearest")
+        axis.set(xticks=[], yticks=[])
+        if titles:
+            axis.set_title(titles[i], fontsize=12, pad=4)
+        _frame(axis, wrong[i] if wrong is not None else None)
+    return figure
+
+
+def predictions(pictures: np.ndarray, true: np.ndarray, predicted: np.ndarray, columns: int = 5) -> Figure:
+    """A grid of images with predicted and true class; the wrong ones framed and marked with a cross.
+
+    Args:
+        pictures: shape (n, 28, 28).
+        true, predicted: classes 0 to 9, shape (n,).
+        columns: images in a row.
+    """
+    wrong = np.asarray(true) != np.asarray(predicted)
+    titles = [
+        f"✗ {CLASS_NAMES[p]}\nis {CLASS_NAMES[t]}" if t != p else f"{CLASS_NAMES[p]}\n"
+        for t, p in zip(true, predicted, strict=True)
+    ]
+    return images(pictures, titles, columns, wrong=wrong)
+
+
+def curves(histories: Mapping[str, Mapping[str, Sequence[float]]], training: bool = True) -> Figure:
+    """Accuracy and loss by epoch, side by side, one colour a model.
+
+    Args:
+        histories: Keras's ``History.history`` by name.
+        training: draw the training curves too, dashed.
+    """
+    figure, axes = _grid(1, 2, (12, 4.4))
+    for axis, key, title in zip(axes.flat, ("accuracy", "loss"), ("Accuracy", "Loss"), strict=True):
+        for (name, history), colour in zip(histories.items(), COLOURS, strict=False):
+            epochs = np.arange(1, len(history[key]) + 1)
+            axis.plot(epochs, history[f"val_{key}"], color=colour, marker="o", markersize=4, label=name)
+            if training:
+                axis.plot(epochs, history[key], color=colour, linestyle="--", alpha=0.8)
+        axis.set(title=title, xlabel="Epoch")
+        axis.xaxis.get_major_locator().set_params(integer=True)
+    lines = "validation, dashed: training" if training else "validation"
+    axes.flat[1].legend(title=lines, frameon=False, fontsize=11, title_fontsize=11)
+    return figure
+
+
+def heatmap(
+    matrix: np.ndarray,
+    title: str,
+    form: str = "d",
+    xlabel: str = "",
+    ylabel: str = "",
+    names: Sequence[str] = CLASS_NAMES,
+) -> Figure:
+    """A square matrix over the classes with its values written in the cells.
+
+    Args:
+        matrix: shape (10, 10), or as many as there are ``names``.
+        title, xlabel, ylabel: texts.
+        form: how a value is written, as in ``format``.
+        names: of rows and columns.
+    """
+    with plt.rc_context(STYLE):
+        figure, axis = plt.subplots(figsize=(9.2, 7.8), layout="constrained")
+        sns.heatmap(
+            matrix,
+            annot=True,
+            fmt=form,
+            cmap="Blues",
+            square=True,
+            cbar_kws={"shrink": 0.8},
+            xticklabels=names,
+            yticklabels=names,
+            annot_kws={"fontsize": 11},
+            ax=axis,
+        )
+    axis.set(title=title, xlabel=xlabel, ylabel=ylabel)
+    axis.set_xticklabels(names, rotation=45, ha="right")
+    return figure
+
+
+def confusion_matrix(matrix: np.ndarray, title: str) -> Figure:
+    """A heatmap of counts; the colour scale ends at the largest mistake, so that mistakes can be seen.
+
+    Args:
+        matrix: counts, shape (10, 10), rows true and columns predicted.
+        title: text.
+    """
+    figure = heatmap(matrix, title, "d", "Predicted class", "True class")
+    mesh = figure.axes[0].collections[0]
+    mesh.set_clim(0, max(1, (matrix - np.diag(np.diag(matrix))).max()))
+    for text, (i, j) in zip(figure.axes[0].texts, np.ndindex(matrix.shape), strict=True):
+        text.set_color("white" if matrix[i, j] > 0.5 * mesh.get_clim()[1] else "black")
+    return figure
+
+
+def bars(values: Mapping[str, float], xlabel: str, title: str = "", form: str = ".3f") -> Figure:
+    """Horizontal bars with their values, the first on top.
+
+    Args:
+        values: by name.
+        xlabel, title: texts.
+        form: how a value is written, as in ``format``.
+    """
+    with plt.rc_context(STYLE):
+        figure, axis = plt.subplots(figsize=(9, 0.48 * len(values) + 1.4), layout="constrained")
+    drawn = axis.barh(list(values), list(values.values()), color=COLOURS[0])
+    axis.bar_label(drawn, labels=[format(value, form) for value in values.values()], padding=4)
+    axis.invert_yaxis()
+    axis.margins(x=0.12)
+    axis.set(xlabel=xlabel, title=title)
+    return figure
+
+
+def scatter(points: np.ndarray, labels: np.ndarray, title: str) -> Figure:
+    """Points in two dimensions, one colour and letter a class.
+
+    Args:
+        points: shape (n, 2).
+        labels: classes 0 to 9, shape (n,).
+        title: text.
+    """
+    with plt.rc_context(STYLE):
+        figure, axis = plt.subplots(figsize=(10, 7.5), layout="constrained")
+    markers = "osD^vP*X<>"
+    for number, name in enumerate(CLASS_NAMES):
+        chosen = points[labels == number]
+        axis.scatter(*chosen.T, s=16, color=COLOURS[number], marker=markers[number], alpha=0.75, label=name)
+    axis.set(title=title, xticks=[], yticks=[])
+    axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=2)
+    return figure
+
+
+def intervals(values: Mapping[str, tuple[float, float, float]], xlabel: str, title: str = "") -> Figure:
+    """Estimates with their intervals, one line each, and a line at zero.
+
+    Args:
+        values: estimate, low and high by name.
+        xlabel, title: texts.
+    """
+    with plt.rc_context(STYLE):
+        figure, axis = plt.subplots(figsize=(9, 0.6 * len(values) + 1.5), layout="constrained")
+    for row, (estimate, low, high) in enumerate(values.values()):
+        axis.plot([low, high], [row, row], color=COLOURS[0], linewidth=2.5)
+        axis.plot(estimate, row, "o", color=COLOURS[0], markersize=9)
+    axis.axvline(0, color="0.4", linewidth=1)
+    axis.set(xlabel=xlabel, title=title, yticks=range(len(values)), yticklabels=list(values))
+    axis.set_ylim(len(values) - 0.5, -0.5)
+    return figure
+
+
+def _grid(rows: int, columns: int, size: tuple[float, float]) -> tuple[Figure, np.ndarray]:
+    with plt.rc_context(STYLE):
+        return plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
+
+
+def _frame(axis: plt.Axes, wrong: bool | None) -> None:
+    """No frame (None), a thin one (right) or a thick one in another colour (wrong)."""
+    axis.spines[:].set_visible(wrong is not None)
+    if wrong is not None:
+        axis.spines[:].set(color=WRONG if wrong else RIGHT, linewidth=4.0 if wrong else 1.2)

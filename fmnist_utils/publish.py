@@ -1,0 +1,82 @@
+"""One complete default run becomes the repository's notebooks, figures and table, together."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import nbformat
+
+from fmnist_utils import batch, runs
+
+START, END = "<!-- results: written by make publish -->", "<!-- end of results -->"
+KEPT_METADATA = ("tags", "jupyter")
+
+
+def publish(folder: Path, project: Path = runs.PROJECT) -> None:
+    """Copy a run's notebooks, figures and table into the project, all or none.
+
+    Args:
+        folder: a complete run of the whole series with its default parameters.
+        project: the project's folder.
+
+    Raises:
+        BatchError: the run is not complete, has parameters, or its notebooks were edited since.
+    """
+    state = runs.read_json(folder / "run.json")
+    names = [path.name for path in sorted((project / "notebooks").glob("[0-9][0-9]_*.ipynb"))]
+    if state["status"] != "complete" or state["parameters"] or state["notebooks"] != names:
+        raise batch.BatchError(
+            f"{folder} is not a complete run of the whole series with its default parameters."
+        )
+    with tempfile.TemporaryDirectory(dir=project, prefix=".publishing-") as beside:
+        prepared = Path(beside)
+        for name in names:
+            clean = cleaned(folder / "notebooks" / name)
+            _require_same_source(clean, project / "notebooks" / name)
+            nbformat.write(clean, prepared / name)
+        readme = with_table(
+            (project / "README.md").read_text(encoding="utf-8"), (folder / "results.md").read_text()
+        )
+        _move_into(project, folder, prepared, names)
+        runs.write_text(project / "README.md", readme)
+
+
+def cleaned(path: Path) -> nbformat.NotebookNode:
+    """An executed notebook without what papermill and Jupyter leave in its metadata."""
+    notebook = nbformat.read(path, as_version=4)
+    notebook.metadata = {
+        "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+    for cell in notebook.cells:
+        kept = {key: value for key, value in cell.metadata.items() if key in KEPT_METADATA and value}
+        cell.metadata = nbformat.from_dict(kept)
+    return notebook
+
+
+def with_table(readme: str, table: str) -> str:
+    """The README with the table between its two marks."""
+    before, _, rest = readme.partition(START)
+    _, _, after = rest.partition(END)
+    return f"{before}{START}\n{table.strip()}\n{END}{after}"
+
+
+def _require_same_source(executed: nbformat.NotebookNode, committed: Path) -> None:
+    sources = [[cell.source for cell in nb.cells] for nb in (executed, nbformat.read(committed, as_version=4))]
+    if sources[0] != sources[1]:
+        raise batch.BatchError(
+            f"{committed.name} was edited after the run. Run the series again, then publish."
+        )
+
+
+def _move_into(project: Path, folder: Path, prepared: Path, names: list[str]) -> None:
+    for name in names:
+        (prepared / name).replace(project / "notebooks" / name)
+    figures = project / "figures"
+    figures.mkdir(exist_ok=True)
+    for old in figures.glob("[0-9][0-9]_*.png"):
+        old.unlink()
+    for figure in sorted((folder / "figures").glob("*.png")):
+        shutil.copyfile(figure, figures / figure.name)
+    for name in ("results.md", "results.json"):
+        shutil.copyfile(folder / name, figures / name)

@@ -1,0 +1,34 @@
+"""TensorFlow, imported without the lines that it writes to stderr before logging can be set.
+
+Those lines (which CPU instructions, no GPU found) differ between machines and would stand in every
+notebook. Errors are exceptions and still arrive.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def _stderr_to_nowhere() -> Iterator[None]:
+    """Point file descriptor 2 elsewhere: TensorFlow's C++ code does not go through ``sys.stderr``."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+with _stderr_to_nowhere():
+    import keras  # noqa: F401
+    import tensorflow as tf
+
+    for _gpu in tf.config.list_physical_devices("GPU"):
+        # Otherwise the first notebook takes nearly all of the GPU's memory, and the second has none.
+        tf.config.experimental.set_memory_growth(_gpu, True)

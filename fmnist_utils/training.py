@@ -1,0 +1,300 @@
+"""Training at the machine's speed: precision, input pipeline, fit, and runs that are kept.
+
+``train_or_load`` is what the lessons call. A run's key is a hash of all that decides its outcome, so a
+training that was done before is read back, and a changed line of code trains anew.
+"""
+
+import ast
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fmnist_utils import augmentation, data, layers, optimizers, progress, runs
+from fmnist_utils.startup import keras, tf
+
+EVALUATION_BATCH = 500  # large enough to be quick, small enough to stay in cache
+STEPS_PER_EXECUTION = 16
+
+_PARTS = (augmentation, data, layers, optimizers)  # what, beside this file, decides what a training gives
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished training.
+
+    Attributes:
+        name: what the lesson calls it.
+        model: the model after its last epoch.
+        history: ``accuracy``, ``loss``, ``val_accuracy``, ``val_loss``: a list each, one value an epoch.
+        metrics: the last values and what led to them, as in ``metrics.json``.
+        path: its folder in the run.
+    """
+
+    name: str
+    model: keras.Model
+    history: dict[str, list[float]]
+    metrics: dict[str, Any]
+    path: Path
+
+
+def use_precision(precision: str = "auto") -> str:
+    """Set the precision in which layers built from now on compute; weights stay float32.
+
+    Args:
+        precision: "bfloat16", "float32", or "auto": bfloat16 where the processor has instructions for
+            it (AMX or AVX-512-BF16; GPUs of compute capability 8 and above), float32 elsewhere,
+            where bfloat16 is emulated and slow.
+
+    Returns:
+        The Keras dtype policy in force, "mixed_bfloat16" or "float32".
+    """
+    if precision == "auto":
+        precision = "bfloat16" if has_native_bfloat16() else "float32"
+    policy = {"bfloat16": "mixed_bfloat16", "float32": "float32"}[precision]
+    keras.config.set_dtype_policy(policy)
+    return policy
+
+
+def has_native_bfloat16() -> bool:
+    """Whether the device that will train has bfloat16 instructions."""
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        return tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (0, 0)) >= (8, 0)
+    return cpu_has_bfloat16()
+
+
+def cpu_has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether Linux lists ``amx_bf16`` or ``avx512_bf16``; False on systems without ``/proc``."""
+    if not cpuinfo.exists():
+        return False
+    flags = next((line for line in cpuinfo.read_text().splitlines() if line.startswith("flags")), "")
+    return not {"amx_bf16", "avx512_bf16"}.isdisjoint(flags.split())
+
+
+def batches(
+    split: data.Split,
+    batch_size: int,
+    seed: int | None = None,
+    augment: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None,
+) -> tf.data.Dataset:
+    """An input pipeline that gathers whole batches from uint8 arrays in memory.
+
+    Args:
+        split: images and labels.
+        batch_size: images a batch; the last one of an epoch may be smaller.
+        seed: shuffles, in another order each epoch; None keeps the order.
+        augment: called with float images (n, 28, 28, 1) in [0, 1] and a seed for this batch.
+
+    Returns:
+        Batches of images, (n, 28, 28, 1) in [0, 1], and one-hot labels, (n, 10) float32.
+    """
+    images, labels = tf.constant(split.images), tf.constant(split.labels)
+
+    def order(epoch_seed: tf.Tensor) -> tf.data.Dataset:
+        positions = tf.range(len(split))
+        if seed is not None:
+            positions = tf.random.experimental.stateless_shuffle(positions, [seed, epoch_seed])
+        return tf.data.Dataset.from_tensor_slices(positions).batch(batch_size)
+
+    def gather(positions: tf.Tensor, batch_seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        batch = tf.cast(tf.gather(images, positions), tf.float32)[..., tf.newaxis] / 255.0
+        if augment is not None:
+            batch = augment(batch, tf.stack([tf.cast(seed or 0, tf.int64), batch_seed]))
+        return tf.cast(batch, keras.config.floatx()), tf.one_hot(tf.gather(labels, positions), 10)
+
+    dataset = tf.data.Dataset.zip(_seeds(seed).take(1).flat_map(order), _seeds(seed))
+    dataset = dataset.map(gather, num_parallel_calls=1, deterministic=True).prefetch(4)
+    options = tf.data.Options()
+    options.autotune.enabled = False  # it can hold an epoch's end until its next wake-up, up to 41 s
+    steps = -(-len(split) // batch_size)
+    return dataset.apply(tf.data.experimental.assert_cardinality(steps)).with_options(options)
+
+
+def predict(model: keras.Model, images: np.ndarray) -> np.ndarray:
+    """Class probabilities.
+
+    Args:
+        model: any model of the series.
+        images: uint8, shape (n, 28, 28).
+
+    Returns:
+        float32, shape (n, 10).
+    """
+    unlabelled = data.Split(images, np.zeros(len(images), np.uint8))
+    return model.predict(batches(unlabelled, EVALUATION_BATCH).map(lambda batch, _: batch), verbose=0)
+
+
+def train_or_load(
+    model: keras.Model,
+    train: data.Split,
+    validation: data.Split,
+    *,
+    name: str,
+    epochs: int,
+    batch_size: int,
+    seed: int,
+    learning_rate: float = 0.001,
+    augment: augmentation.Augmentation | None = None,
+) -> Trained:
+    """The finished training of this set-up: read back if this run has it, else trained, with progress.
+
+    Args:
+        model: the architecture; its weights are drawn anew from ``seed``.
+        train, validation: what to fit and what to watch.
+        name: what the lesson calls it; part of its folder's name, not of the key.
+        epochs, batch_size, learning_rate: as Keras has them; the optimizer is Adam.
+        seed: of the weights, the order of the images, dropout and augmentation.
+        augment: random transforms of the training images.
+
+    Returns:
+        The model after its last epoch, and how it got there.
+    """
+    setup = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "seed": seed,
+        "train_size": len(train),
+        "augment": asdict(augment) if augment else None,
+    }
+    folder = runs.runs_dir() / "models" / f"{name}-{_key(model, setup, train, validation)}"
+    if not folder.is_dir():
+        _train(model, train, validation, name, setup, augment, folder)
+    else:
+        progress.Line(f"{name}: read back from this run's models, trained before")
+    return load(folder)
+
+
+def load(folder: Path) -> Trained:
+    """Read a finished training from its folder in a run."""
+    metrics = runs.read_json(folder / "metrics.json")
+    model = keras.saving.load_model(folder / "model.keras", compile=False)
+    return Trained(metrics["name"], model, runs.read_json(folder / "history.json"), metrics, folder)
+
+
+def _train(model, train, validation, name, setup, augment, folder) -> None:
+    keras.utils.set_random_seed(setup["seed"])
+    model = keras.models.clone_model(model)
+    model.compile(
+        optimizer=optimizers.Adam(setup["learning_rate"]),
+        loss="categorical_crossentropy",
+        metrics=["accuracy"],
+        steps_per_execution=STEPS_PER_EXECUTION,
+        jit_compile=False,  # XLA on a CPU was measured to be twice as slow
+    )
+    shown = _Progress(name, setup["epochs"])
+    began = time.perf_counter()
+    history = model.fit(
+        batches(train, setup["batch_size"], setup["seed"], augment),
+        validation_data=batches(validation, EVALUATION_BATCH),
+        epochs=setup["epochs"],
+        shuffle=False,  # the pipeline does
+        verbose=0,
+        callbacks=[shown],
+    ).history
+    seconds = time.perf_counter() - began
+    metrics = {
+        "name": name,
+        "parameters": model.count_params(),
+        **setup,
+        "precision": keras.config.dtype_policy().name,
+        **{key: values[-1] for key, values in history.items()},
+        "seconds": round(seconds, 1),
+    }
+
+    def fill(beside: Path) -> None:
+        model.save(beside / "model.keras", include_optimizer=False)
+        runs.write_json(beside / "history.json", history)
+        runs.write_json(beside / "metrics.json", metrics)
+
+    runs.store(folder, fill)
+    shown.finish(seconds)
+
+
+class _Progress(keras.callbacks.Callback):
+    """A line with the epoch, its figures and the time left."""
+
+    def __init__(self, name: str, epochs: int) -> None:
+        super().__init__()
+        self._name, self._epochs = name, epochs
+        self._line = progress.Line(f"{name}: epoch 1/{epochs} …")
+        self._began = time.perf_counter()
+        self._figures = ""
+
+    def on_epoch_end(self, epoch, logs=None):
+        done = epoch + 1
+        each = (time.perf_counter() - self._began) / done
+        self._figures = (
+            f"loss {logs['loss']:.3f}, accuracy {logs['accuracy']:.3f}, "
+            f"validation loss {logs['val_loss']:.3f}, accuracy {logs['val_accuracy']:.3f}"
+        )
+        left = progress.duration(each * (self._epochs - done))
+        pace = f"{progress.duration(each)} an epoch, {left} left"
+        self._line.update(f"{self._name}: epoch {done}/{self._epochs}  {self._figures}  {pace}")
+
+    def finish(self, seconds: float) -> None:
+        took = f"{self._epochs} epochs in {progress.duration(seconds)}"
+        self._line.update(f"{self._name}: {took}  {self._figures}")
+
+
+def _seeds(seed: int | None) -> tf.data.Dataset:
+    """An endless stream of random numbers, another one in each epoch, the same for the same ``seed``."""
+    return tf.data.Dataset.random(seed=seed or 0, rerandomize_each_iteration=True)
+
+
+def _key(model: keras.Model, setup: dict[str, Any], train: data.Split, validation: data.Split) -> str:
+    """Twelve hexadecimal digits that stand for everything that decides what a training gives."""
+    parts = [
+        _without_names(model.get_config()),
+        setup,
+        train.digest,
+        validation.digest,
+        [_code(Path(part.__file__)) for part in _PARTS] + [_code(Path(__file__))],
+        keras.__version__,
+        tf.__version__,
+    ]
+    return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:12]
+
+
+def _without_names(config: Any) -> Any:
+    """A model's configuration without its layers' names: Keras counts them up within a session."""
+    names: dict[str, str] = {}
+
+    def collect(part: Any) -> None:
+        if isinstance(part, dict):
+            inner = part.get("config")
+            if isinstance(inner, dict) and "name" in inner and part.get("class_name") != "DTypePolicy":
+                names.setdefault(inner["name"], f"layer {len(names)}")
+            for value in part.values():
+                collect(value)
+        elif isinstance(part, list | tuple):
+            for value in part:
+                collect(value)
+
+    def rename(part: Any) -> Any:
+        if isinstance(part, dict):
+            return {key: rename(value) for key, value in part.items()}
+        if isinstance(part, list | tuple):
+            return [rename(value) for value in part]
+        return names.get(part, part) if isinstance(part, str) else part
+
+    collect(config)
+    return {key: rename(value) for key, value in config.items() if key != "name"}
+
+
+def _code(path: Path) -> str:
+    """A module's code without comments and docstrings: rewording them trains nothing anew."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+            and ast.get_docstring(node) is not None
+        ):
+            node.body = node.body[1:]
+    return ast.dump(tree)
