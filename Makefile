@@ -12,7 +12,9 @@ test: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest tests
-	$(BIN)/python tests/check_outputs.py
+	@echo "Repeating the committed notebooks in a fresh store; nbval compares their outputs (minutes)"
+	@store=$$(mktemp -d) && trap 'rm -rf "$$store"' EXIT && \
+	FMNIST_RUNS_DIR="$$store" $(BIN)/python -m pytest --nbval notebooks --durations=12
 
 test-quick: setup
 	$(BIN)/ruff check .

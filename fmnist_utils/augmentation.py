@@ -37,8 +37,8 @@ class Augmentation:
             The images, resampled bilinearly; same shape and dtype.
         """
         n = tf.shape(images)[0]
-        low = tf.constant([[-self.rotation], [-self.shift], [-self.shift], [-self.zoom], [-self.zoom]])
-        draws = low * tf.random.stateless_uniform([5, n], seed, minval=-1.0, maxval=1.0)
+        reach = tf.constant([[self.rotation], [self.shift], [self.shift], [self.zoom], [self.zoom]], tf.float32)
+        draws = reach * tf.random.stateless_uniform([5, n], seed, minval=-1.0, maxval=1.0)
         angle, down, right, taller, wider = tf.unstack(draws)
         return resample(
             images, affine(images.shape[1:3], angle, down, right, 1 + taller, 1 + wider), self.fill_mode

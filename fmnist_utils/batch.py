@@ -17,6 +17,7 @@ import papermill
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
+from traitlets.config import Config
 
 from fmnist_utils import parameters, progress, runs
 
@@ -258,8 +259,9 @@ class _Engine(NBClientEngine):
             start(cell, index, **more)
 
         nb_man.cell_start = cell_start
+        config = Config(KernelManager={"transport_encryption": "auto"})  # else the kernel warns
         return _Client(
-            nb_man, kernel_name=kernel_name, startup_timeout=start_timeout, timeout=None, log_output=False
+            nb_man, kernel_name=kernel_name, startup_timeout=start_timeout, timeout=None, config=config
         ).execute()
 
 

@@ -132,7 +132,7 @@ def classification_report(predictions: Predictions) -> str:
 
 def most_confused(matrix: np.ndarray, count: int) -> list[tuple[str, str, int]]:
     """The largest confusions: true class, predicted class, number of images; largest first."""
-    off_diagonal = matrix - np.diag(np.diag(matrix))
+    off_diagonal = np.where(np.eye(len(matrix), dtype=bool), -1, matrix)
     order = np.argsort(-off_diagonal, axis=None, kind="stable")[:count]
     rows, columns = np.unravel_index(order, matrix.shape)
     return [(CLASS_NAMES[i], CLASS_NAMES[j], int(matrix[i, j])) for i, j in zip(rows, columns, strict=True)]

@@ -66,6 +66,7 @@ RULES: dict[str, Number | Choice] = {
     "SHIFT": Number(float, 0.0, 0.9),
     "ZOOM": Number(float, 0.0, 0.9),
     "NEIGHBOURS": Number(int, 1, 100),
+    "SEARCHED": Number(int, 100, 60_000),
     "EMBEDDED": Number(int, 100, 10_000),
     "MODEL": Choice(("all", "two_conv", "three_conv", "blog")),
     "PRECISION": Choice(("auto", "bfloat16", "float32")),

@@ -51,6 +51,8 @@ def cleaned(path: Path) -> nbformat.NotebookNode:
     for cell in notebook.cells:
         kept = {key: value for key, value in cell.metadata.items() if key in KEPT_METADATA and value}
         cell.metadata = nbformat.from_dict(kept)
+        if cell.cell_type == "code":
+            cell.outputs = _joined(cell.outputs)
     return notebook
 
 
@@ -59,6 +61,18 @@ def with_table(readme: str, table: str) -> str:
     before, _, rest = readme.partition(START)
     _, _, after = rest.partition(END)
     return f"{before}{START}\n{table.strip()}\n{END}{after}"
+
+
+def _joined(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """Consecutive pieces of one stream as one: where they were cut is a matter of timing."""
+    joined: list[nbformat.NotebookNode] = []
+    for output in outputs:
+        last = joined[-1] if joined else None
+        if last and output.output_type == last.output_type == "stream" and output.name == last.name:
+            last.text += output.text
+        else:
+            joined.append(output)
+    return joined
 
 
 def _require_same_source(executed: nbformat.NotebookNode, committed: Path) -> None:

@@ -26,7 +26,7 @@ def near_duplicates(
 
     pixels = images.reshape(len(images), -1).astype(np.float32)
     targets = pixels if others is None else others.reshape(len(others), -1).astype(np.float32)
-    pca = PCA(COMPONENTS, svd_solver="covariance_eigh").fit(pixels)
+    pca = PCA(min(COMPONENTS, len(pixels)), svd_solver="covariance_eigh").fit(pixels)
     low, low_targets = pca.transform(pixels), pca.transform(targets)
     pairs = np.concatenate(
         [_close(low, low_targets, start, others is None, max_distance) for start in range(0, len(low), CHUNK)]

@@ -1,0 +1,58 @@
+"""What the notebook tests share: which outputs are cited, and nbval's verdict cell by cell."""
+
+import os
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import nbformat
+
+from fmnist_utils import batch
+
+NOTEBOOKS = batch.series()
+IGNORED = "nbval-ignore-output"
+
+# Values that make each notebook short; names that a notebook does not define are left out by ``batch``.
+SMALL = {
+    "EPOCHS": 1,
+    "BLOG_EPOCHS": 1,
+    "SHORT_EPOCHS": 1,
+    "SMALL_EPOCHS": 1,
+    "TRAIN_SIZE": 1000,
+    "SHORT_SIZE": 200,
+    "SEEDS": 1,
+    "SEARCHED": 2000,
+    "EMBEDDED": 200,
+}
+
+
+def cited_texts(cell: nbformat.NotebookNode) -> list[tuple[nbformat.NotebookNode, str]]:
+    """The outputs of a cell that nbval compares: each with the key that holds its text."""
+    if cell.cell_type != "code" or IGNORED in cell.metadata.get("tags", []):
+        return []
+    texts = []
+    for output in cell.outputs:
+        if output.output_type == "stream":
+            texts.append((output, "text"))
+        elif "data" in output and "image/png" not in output.data:
+            texts.append((output.data, "text/plain"))
+    return texts
+
+
+def nbval(notebook: Path, store: Path, report: Path) -> dict[int, bool]:
+    """Run nbval, not lax, on a notebook, in a store of its own.
+
+    Returns:
+        For each code cell, counted from 0 as nbval does, whether it passed.
+    """
+    command = [sys.executable, "-m", "pytest", "--nbval", str(notebook), f"--junitxml={report}"]
+    options = ["-q", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", str(notebook.parent)]
+    environment = os.environ | {"FMNIST_RUNS_DIR": str(store)}
+    done = subprocess.run([*command, *options], env=environment, capture_output=True, text=True)
+    if not report.exists():
+        raise RuntimeError(done.stdout + done.stderr)
+    return {
+        int(case.get("name").split()[-1]): case.find("failure") is None and case.find("error") is None
+        for case in ElementTree.parse(report).iter("testcase")
+    }

@@ -1,0 +1,220 @@
+"""Headless runs: parameters, failures, the run folder. Small notebooks are made here and really executed."""
+
+import subprocess
+import sys
+import time
+
+import nbformat
+import papermill
+import pytest
+
+from fmnist_utils import __main__, batch, parameters, progress, publish, runs
+
+CELLS = {
+    "works": """from fmnist_utils import runs
+print(EPOCHS)
+runs.write_json(runs.runs_dir() / "seen.json", EPOCHS)""",
+    "fails": "raise ValueError('no more wool')",
+    "shows": "from fmnist_utils import progress\nline = progress.Line('epoch 1')\nline.update('epoch 2')",
+}
+
+
+@pytest.fixture
+def make_notebook(tmp_path):
+    def make(name: str, *kinds: str):
+        parameters_cell = nbformat.v4.new_code_cell(
+            "EPOCHS: int = 1  # passes", metadata={"tags": ["parameters"]}
+        )
+        cells = [parameters_cell, *(nbformat.v4.new_code_cell(CELLS[kind]) for kind in kinds)]
+        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+        path = tmp_path / "notebooks" / f"{name}.ipynb"
+        path.parent.mkdir(exist_ok=True)
+        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), path)
+        return path
+
+    return make
+
+
+def test_values_are_read_as_literals():
+    given = batch.parse([("A", "1"), ("B", "1e-3"), ("C", "two_conv"), ("D", "True"), ("E", "-1")])
+    assert given == {"A": 1, "B": 0.001, "C": "two_conv", "D": True, "E": -1}
+
+
+def test_notebooks_are_found_by_path_name_or_number(make_notebook):
+    assert batch.resolve([]) == batch.series()
+    assert batch.resolve(["02", "03_batchnorm_cnn", "04_augmentation.ipynb"]) == batch.series()[1:4]
+    made = make_notebook("mine", "works")
+    assert batch.resolve([str(made)]) == [made]
+    with pytest.raises(batch.BatchError, match="no notebook 99.*01_explore"):
+        batch.resolve(["99"])
+
+
+def test_misspelt_names_and_bad_values_are_refused_before_anything_runs(tmp_path):
+    with pytest.raises(batch.BatchError, match="no|No notebook .* EPOCH.*Known: .*EPOCHS"):
+        batch.run(batch.series(), {"EPOCH": 1}, tmp_path / "run")
+    with pytest.raises(parameters.ParameterError, match="DROPOUT = 2"):
+        batch.run(batch.series(), {"DROPOUT": 2}, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_each_parameter_goes_to_the_notebooks_that_define_it():
+    planned = batch.plan(batch.series(), {"EPOCHS": 3, "NEIGHBOURS": 1})
+    explore, basic = batch.series()[:2]
+    assert planned[explore] == {"NEIGHBOURS": 1}
+    assert planned[basic] == {"EPOCHS": 3}
+
+
+def test_a_run_is_complete_and_shows_cells_and_epochs(make_notebook, tmp_path, capsys):
+    batch.run([make_notebook("01_a", "works"), make_notebook("02_b", "shows")], {"EPOCHS": 7}, tmp_path / "run")
+    state = runs.read_json(tmp_path / "run" / "run.json")
+    assert state["status"] == "complete"
+    assert state["parameters"] == {"EPOCHS": 7}
+    assert set(state["seconds"]) == {"01_a", "02_b"}
+    assert runs.read_json(tmp_path / "run" / "seen.json") == 7, "the kernel wrote into this run's folder"
+    out = capsys.readouterr().out
+    for line in ("01_a: cell 3/3  from fmnist_utils import runs", "epoch 1", "epoch 2", "02_b: done in"):
+        assert line in out
+    executed = nbformat.read(tmp_path / "run" / "notebooks" / "02_b.ipynb", as_version=4)
+    shown = [o.data["text/plain"] for o in executed.cells[-1].outputs]
+    assert shown == ["epoch 2"], "the saved output holds the last line only"
+
+
+def test_a_failing_cell_is_named_and_the_partial_notebook_kept(make_notebook, tmp_path, capsys):
+    notebooks = [make_notebook("01_a", "works", "fails"), make_notebook("02_b", "works")]
+    status = __main__.main(["run", *map(str, notebooks), "--to", str(tmp_path / "run")])
+    error = capsys.readouterr().err
+    assert status == 1
+    assert "01_a.ipynb, code cell 3: ValueError: no more wool" in error
+    assert "Traceback" not in error
+    state = runs.read_json(tmp_path / "run" / "run.json")
+    assert state["status"] == "failed"
+    assert "no more wool" in state["error"]
+    partial = nbformat.read(tmp_path / "run" / "notebooks" / "01_a.ipynb", as_version=4)
+    assert any("1\n" in o.get("text", "") for cell in partial.cells for o in cell.get("outputs", []))
+    assert not (tmp_path / "run" / "notebooks" / "02_b.ipynb").exists()
+
+
+def test_a_folder_that_is_in_use_is_left_alone(make_notebook, tmp_path):
+    notebook = make_notebook("01_a", "works")
+    batch.run([notebook], {}, tmp_path / "run")
+    before = (tmp_path / "run" / "run.json").read_text()
+    with pytest.raises(batch.BatchError, match="not empty.*--to"):
+        batch.run([notebook], {}, tmp_path / "run")
+    runs.write_json(tmp_path / "claimed" / "run.json", {})
+    with pytest.raises(batch.BatchError, match="belongs to another run"):
+        batch.run([notebook], {}, tmp_path / "claimed")
+    assert (tmp_path / "run" / "run.json").read_text() == before
+
+
+def test_two_runs_at_once_keep_to_their_folders(make_notebook, tmp_path):
+    notebook = make_notebook("01_a", "works")
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "fmnist_utils", "run", str(notebook), "-p", "EPOCHS", str(i)]
+            + ["--to", str(tmp_path / f"run{i}")],
+            stdout=subprocess.DEVNULL,
+        )
+        for i in (1, 2)
+    ]
+    assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    assert [runs.read_json(tmp_path / f"run{i}" / "seen.json") for i in (1, 2)] == [1, 2]
+
+
+def test_an_interrupted_run_is_marked_as_failed(make_notebook, tmp_path, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(batch, "_execute", interrupt)
+    assert __main__.main(["run", str(make_notebook("01_a", "works")), "--to", str(tmp_path / "run")]) == 130
+    assert runs.read_json(tmp_path / "run" / "run.json")["status"] == "failed"
+
+
+def test_bad_values_end_with_status_2_and_name_the_parameter(capsys):
+    assert __main__.main(["run", "02", "-p", "EPOCHS", "-1"]) == 2
+    assert "EPOCHS = -1" in capsys.readouterr().err
+
+
+def test_papermill_explains_every_parameter():
+    for notebook in batch.series():
+        for name, described in papermill.inspect_notebook(str(notebook)).items():
+            assert described["help"], f"{notebook.name}: {name}"
+            assert described["inferred_type_name"] in ("int", "float", "str")
+
+
+def test_the_results_table_has_a_row_a_model_best_first(tmp_path):
+    common = {"parameters": 1000, "epochs": 2, "batch_size": 64, "accuracy": 0.9, "val_accuracy": 0.8}
+    tested = {"test_accuracy": 0.85, "test_loss": 0.4, "test_interval": [0.84, 0.86]}
+    for name, accuracy in (("worse", 0.85), ("better", 0.87)):
+        folder = tmp_path / "models" / name
+        runs.write_json(folder / "metrics.json", common | {"name": name})
+        runs.write_json(folder / "test.json", tested | {"test_accuracy": accuracy})
+    runs.write_json(tmp_path / "models" / "untested" / "metrics.json", common | {"name": "untested"})
+    table = batch.write_results(tmp_path).splitlines()
+    assert [line.split(" | ")[0] for line in table[2:]] == ["| better", "| worse"]
+    assert "87.00% (84.0% to 86.0%)" in table[2]
+    assert (tmp_path / "results.md").read_text().strip() == "\n".join(table)
+
+
+def test_publishing_cleans_and_moves_everything_together(make_notebook, tmp_path):
+    project = tmp_path
+    notebook = make_notebook("01_a", "works", "shows")
+    (project / "README.md").write_text(f"top\n{publish.START}\nold\n{publish.END}\nbottom\n")
+    folder = batch.run([notebook], {}, tmp_path / "run")
+    runs.write_text(folder / "results.md", "| new |\n")
+    runs.write_json(folder / "results.json", [])
+    (folder / "figures").mkdir()
+    (folder / "figures" / "01_new.png").write_bytes(b"png")
+    (project / "figures").mkdir()
+    (project / "figures" / "01_old.png").write_bytes(b"png")
+
+    publish.publish(folder, project)
+
+    assert (project / "README.md").read_text() == f"top\n{publish.START}\n| new |\n{publish.END}\nbottom\n"
+    assert sorted(p.name for p in (project / "figures").iterdir()) == [
+        "01_new.png",
+        "results.json",
+        "results.md",
+    ]
+    text = notebook.read_text()
+    assert "papermill" not in text
+    assert progress.PROGRESS in text
+    cells = nbformat.read(notebook, as_version=4).cells
+    assert [cell.execution_count for cell in cells] == [1, 2, 3]
+    assert cells[0].metadata == {"tags": ["parameters"]}
+    assert not list(project.glob(".publishing-*"))
+
+
+def test_only_a_complete_default_run_of_the_present_notebooks_is_published(make_notebook, tmp_path):
+    notebook = make_notebook("01_a", "works")
+    (tmp_path / "README.md").write_text(f"{publish.START}\n{publish.END}")
+    with_parameters = batch.run([notebook], {"EPOCHS": 2}, tmp_path / "run1")
+    with pytest.raises(batch.BatchError, match="default parameters"):
+        publish.publish(with_parameters, tmp_path)
+    default = batch.run([notebook], {}, tmp_path / "run2")
+    runs.write_text(default / "results.md", "")
+    edited = nbformat.read(notebook, as_version=4)
+    edited.cells[1].source += "\n# edited"
+    nbformat.write(edited, notebook)
+    before = notebook.read_text()
+    with pytest.raises(batch.BatchError, match="edited after the run"):
+        publish.publish(default, tmp_path)
+    assert notebook.read_text() == before
+    assert not list(tmp_path.glob(".publishing-*"))
+
+
+def test_progress_lines_are_printed_outside_a_kernel(capsys):
+    progress.Line("one").update("two")
+    assert capsys.readouterr().out == "one\ntwo\n"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.04, "0.0 s"), (8.24, "8.2 s"), (47, "47 s"), (200, "3 min 20 s"), (59.7, "1 min 00 s")],
+)
+def test_durations_are_said_as_a_reader_would(seconds, text):
+    assert progress.duration(seconds) == text
+
+
+def test_a_new_folder_has_a_name_of_its_own():
+    assert batch.new_folder().parent == runs.PROJECT / "runs"
+    assert time.strftime("%Y-%m-%d") in batch.new_folder().name

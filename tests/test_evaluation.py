@@ -1,0 +1,93 @@
+"""Metrics, intervals and comparisons, against values worked out by other means."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, log_loss
+
+from fmnist_utils import evaluation
+from fmnist_utils.data import CLASS_NAMES
+
+
+@pytest.fixture
+def predictions():
+    rng = np.random.default_rng(0)
+    return evaluation.Predictions(rng.dirichlet(np.ones(10), 500), rng.integers(0, 10, 500))
+
+
+def test_accuracy_and_loss_agree_with_scikit_learn(predictions):
+    assert predictions.accuracy == accuracy_score(predictions.labels, predictions.classes)
+    assert predictions.loss == pytest.approx(
+        log_loss(predictions.labels, np.clip(predictions.probabilities, 1e-7, 1), labels=range(10)), rel=1e-4
+    )
+
+
+def test_probabilities_of_another_shape_are_refused():
+    with pytest.raises(ValueError, match=r"probabilities has shape \(3, 9\); expected \(3, 10\)"):
+        evaluation.Predictions(np.zeros((3, 9)), np.zeros(3, int))
+
+
+def test_wilson_interval_is_the_textbooks():
+    interval = evaluation.accuracy_interval(np.arange(100) < 90)
+    assert interval.estimate == 0.9
+    assert (interval.low, interval.high) == pytest.approx((0.8256, 0.9448), abs=1e-4)
+    assert str(interval) == "0.9000 [0.8256, 0.9448]"
+
+
+def test_paired_difference_is_students():
+    difference = evaluation.paired_difference([3.0, 4.0, 5.0], [1.0, 3.0, 2.0])
+    assert difference.estimate == 2.0
+    assert difference.high - 2.0 == pytest.approx(4.3027 / np.sqrt(3), rel=1e-4)
+    assert evaluation.paired_difference([1.0, 2.0], [0.5, 1.5]) == (0.5, 0.5, 0.5)
+    with pytest.raises(ValueError, match="two or more"):
+        evaluation.paired_difference([1.0], [1.0])
+
+
+def test_mcnemar_counts_only_images_on_which_two_models_differ():
+    first = np.array([True] * 9 + [False] + [True] * 50)
+    second = np.array([False] * 9 + [True] + [True] * 50)
+    assert evaluation.mcnemar(first, second) == pytest.approx(2 * (1 + 10) / 2**10)
+    assert evaluation.mcnemar(first, first) == 1.0
+
+
+def test_confusions_are_ranked_and_the_diagonal_is_left_out(predictions):
+    matrix = evaluation.confusion_matrix(predictions)
+    assert matrix.sum() == 500
+    assert np.trace(matrix) == predictions.correct.sum()
+    ranked = evaluation.most_confused(matrix, 90)
+    assert all(true != taken_for for true, taken_for, _ in ranked)
+    counts = [count for *_, count in ranked]
+    assert counts == sorted(counts, reverse=True)
+    true, taken_for, count = ranked[0]
+    assert matrix[CLASS_NAMES.index(true), CLASS_NAMES.index(taken_for)] == count
+
+
+def test_confident_mistakes_are_mistakes_surest_first(predictions):
+    worst = evaluation.confident_mistakes(predictions, 20)
+    assert not predictions.correct[worst].any()
+    assert (np.diff(predictions.confidence[worst]) <= 0).all()
+    assert predictions.confidence[worst[0]] == predictions.confidence[~predictions.correct].max()
+
+
+def test_the_report_names_the_classes(predictions):
+    report = evaluation.classification_report(predictions)
+    assert all(name in report for name in CLASS_NAMES)
+    assert f"{predictions.accuracy:.3f}" in report
+
+
+def test_predicted_counts_bound_the_truth(predictions):
+    matrix = np.full((10, 10), 10) + np.diag([100] * 10)
+    precision = np.diag(matrix) / matrix.sum(axis=0)
+    recall = np.diag(matrix) / matrix.sum(axis=1)
+    fewest, most = evaluation.predicted_counts(precision.round(2), recall.round(2), support=200)
+    assert fewest < matrix.sum() < most
+    assert most - fewest < 0.05 * matrix.sum()
+
+
+def test_bands_say_yes_inside_and_no_outside(capsys):
+    evaluation.print_bands({"a": 0.905, "b": 0.95}, {"a": 0.9, "b": 0.9})
+    assert capsys.readouterr().out == "a  within 0.890 to 0.910: yes\nb  within 0.890 to 0.910: no\n"
+
+
+def test_answers_are_yes_or_no(capsys):
+    evaluation.print_answers({"one": True, "three": False})
+    assert capsys.readouterr().out == "one    yes\nthree  no\n"

@@ -1,0 +1,158 @@
+"""The committed notebooks are in order, as files; nothing is executed here."""
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from helpers import IGNORED, NOTEBOOKS
+
+from fmnist_utils import parameters, runs
+
+LIMIT = 1_000_000
+IMAGE = re.compile(r"!\[(?P<alt>[^\]]*)\]\(|<img\b(?P<tag>[^>]*)>")
+LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
+MACHINE_PATH = re.compile(r"(?<![\w.:/])/(home|root|tmp|usr|work|Users|opt|mnt)/|[A-Z]:\\\\Users")
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def path(request) -> Path:
+    return request.param
+
+
+@pytest.fixture
+def notebook(path) -> nbformat.NotebookNode:
+    content = nbformat.read(path, as_version=4)
+    nbformat.validate(content)
+    return content
+
+
+def code(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def prose(notebook):
+    return "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+
+
+def outputs(notebook):
+    return [output for cell in code(notebook) for output in cell.outputs]
+
+
+def test_the_series_is_there():
+    assert [path.stem[:2] for path in NOTEBOOKS[:5]] == ["01", "02", "03", "04", "05"]
+
+
+def test_headings_have_one_h1_and_skip_no_level(notebook):
+    without_code = re.sub(r"```.*?```", "", prose(notebook), flags=re.S)
+    levels = [len(mark) for mark in re.findall(r"^(#+) ", without_code, flags=re.M)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+
+
+def test_one_parameters_cell_with_commented_literals_only(notebook):
+    tagged = [cell for cell in code(notebook) if "parameters" in cell.metadata.get("tags", [])]
+    assert len(tagged) == 1
+    for line, statement in zip(tagged[0].source.splitlines(), ast.parse(tagged[0].source).body, strict=True):
+        assert isinstance(statement, ast.AnnAssign), line
+        value = ast.literal_eval(statement.value)
+        assert type(value).__name__ == statement.annotation.id, line
+        assert "  # " in line, f"no comment: {line}"
+        assert statement.target.id in parameters.RULES, f"no rule for {statement.target.id}"
+
+
+def test_parameters_are_checked_right_after_their_cell(notebook):
+    cells = code(notebook)
+    position = next(i for i, cell in enumerate(cells) if "parameters" in cell.metadata.get("tags", []))
+    assert cells[position + 1].source.startswith("parameters.check(globals())")
+
+
+def test_cells_were_executed_in_order(notebook):
+    assert [cell.execution_count for cell in code(notebook)] == list(range(1, len(code(notebook)) + 1))
+    assert sum(bool(cell.outputs) for cell in code(notebook)) > len(code(notebook)) / 2
+
+
+def test_no_output_is_an_error_or_stderr(notebook):
+    assert not [o for o in outputs(notebook) if o.output_type == "error" or o.get("name") == "stderr"]
+
+
+def test_nothing_of_papermill_or_of_this_machine_is_left(path):
+    text = path.read_text(encoding="utf-8")
+    assert "papermill" not in json.dumps(json.loads(text)["metadata"])
+    assert "injected-parameters" not in text
+    assert '"execution": {' not in text
+    without_images = re.sub(r'"image/png": "[^"]*"', "", text)
+    assert not MACHINE_PATH.search(without_images)
+
+
+def test_it_is_small(path):
+    assert path.stat().st_size < LIMIT
+
+
+def test_relative_links_resolve(path, notebook):
+    for target in LINK.findall(prose(notebook)):
+        if not re.match(r"https?://|#", target):
+            assert (path.parent / target.partition("#")[0]).exists(), target
+
+
+def test_images_have_alternative_text(notebook):
+    for image in IMAGE.finditer(prose(notebook)):
+        assert image["alt"] or re.search(r'alt="[^"]+"', image["tag"] or ""), image[0]
+    for output in outputs(notebook):
+        if "image/png" in output.get("data", {}):
+            assert output.metadata.get("alt"), "use plots.show, which describes the picture"
+
+
+def test_cells_are_short(notebook):
+    long = [cell.source.splitlines()[0] for cell in code(notebook) if len(cell.source.splitlines()) > 30]
+    assert not long
+
+
+def test_it_closes_with_exercises_solutions_and_a_summary(notebook):
+    headings = re.findall(r"^## (.*)$", prose(notebook), flags=re.M)
+    assert headings[-2:] == ["Exercises", "What was seen"]
+    exercises = prose(notebook).partition("## Exercises")[2]
+    assert 2 <= len(re.findall(r"^\d\. ", exercises.partition("\n## ")[0], flags=re.M)) <= 3
+    solutions = [cell for cell in code(notebook) if "solution" in cell.metadata.get("tags", [])]
+    assert solutions
+    assert all(cell.metadata.jupyter.source_hidden for cell in solutions)
+
+
+def test_times_and_training_logs_are_not_compared(notebook):
+    for cell in code(notebook):
+        if re.search(r"train_or_load\(|use_precision\(|perf_counter", cell.source):
+            assert IGNORED in cell.metadata.get("tags", []), cell.source.splitlines()[0]
+
+
+def test_prose_types_no_accuracy_that_was_measured_here(notebook):
+    """Percentages with a decimal stand in prose only where the write-ups published them."""
+    published = {"83.5%", "89.29%", "88.81%", "87.7%"}
+    found = set(re.findall(r"\b\d\d\.\d+%", prose(notebook)))
+    assert found <= published | {"99.9%"}
+
+
+def test_the_readme_holds_the_table_of_the_published_run():
+    readme = (runs.PROJECT / "README.md").read_text(encoding="utf-8")
+    table = (runs.PROJECT / "figures" / "results.md").read_text(encoding="utf-8").strip()
+    assert len(table.splitlines()) >= 7
+    assert table in readme
+
+
+def test_the_table_agrees_with_the_published_metrics():
+    table = (runs.PROJECT / "figures" / "results.md").read_text(encoding="utf-8")
+    for metrics in runs.read_json(runs.PROJECT / "figures" / "results.json"):
+        if "test_accuracy" in metrics:
+            row = next(line for line in table.splitlines() if line.startswith(f"| {metrics['name']} |"))
+            assert f"{metrics['test_accuracy']:.2%}" in row
+            assert f"{metrics['parameters']:,}" in row
+
+
+def test_readme_images_and_links_resolve():
+    readme = (runs.PROJECT / "README.md").read_text(encoding="utf-8")
+    targets = [t for t in LINK.findall(readme) if not re.match(r"https?://|#", t)]
+    assert targets
+    assert [t for t in targets if not (runs.PROJECT / t.partition("#")[0]).exists()] == []
+    assert all(image["alt"] for image in IMAGE.finditer(readme))

@@ -1,0 +1,62 @@
+"""The fused Adam takes the same steps as Keras's."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from fmnist_utils import optimizers
+
+
+def steps(kind, count=5, dtype="float32", **options):
+    variable = keras.Variable(np.linspace(-1, 1, 12).reshape(3, 4), dtype=dtype)
+    optimizer = kind(**options)
+    rng = np.random.default_rng(0)
+    for _ in range(count):
+        optimizer.apply([tf.cast(rng.normal(size=(3, 4)), dtype)], [variable])
+    state = [np.asarray(tf.cast(v.value, tf.float32)) for v in optimizer.variables]
+    return np.asarray(tf.cast(variable.value, tf.float32)), state
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"learning_rate": 0.1, "beta_1": 0.8, "beta_2": 0.9, "epsilon": 1e-3},
+        {"weight_decay": 0.01, "clipnorm": 0.5},
+        {"amsgrad": True},
+        {"learning_rate": keras.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5)},
+    ],
+)
+def test_variables_and_state_agree(options):
+    ours, our_state = steps(optimizers.Adam, **options)
+    theirs, their_state = steps(keras.optimizers.Adam, **options)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
+    for a, b in zip(our_state, their_state, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_other_dtypes_and_sparse_gradients_take_keras_own_path():
+    np.testing.assert_array_equal(
+        steps(optimizers.Adam, dtype="bfloat16")[0], steps(keras.optimizers.Adam, dtype="bfloat16")[0]
+    )
+    results = []
+    for kind in (optimizers.Adam, keras.optimizers.Adam):
+        table = keras.Variable(np.ones((4, 2), "float32"))
+        optimizer = kind(0.1)
+        optimizer.apply([tf.IndexedSlices(tf.ones((1, 2)), tf.constant([2]), tf.constant([4, 2]))], [table])
+        results.append(np.asarray(table.value))
+    np.testing.assert_allclose(*results, rtol=1e-5)
+
+
+def test_it_is_saved_with_its_state(tmp_path):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    model.compile(optimizers.Adam(0.01), "mse")
+    x, y = np.ones((8, 4), "float32"), np.zeros((8, 2), "float32")
+    model.fit(x, y, epochs=2, verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert type(loaded.optimizer) is optimizers.Adam
+    for trained in (model, loaded):
+        trained.fit(x, y, verbose=0, shuffle=False)
+    np.testing.assert_allclose(model.get_weights()[0], loaded.get_weights()[0], rtol=1e-5)

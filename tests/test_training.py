@@ -1,0 +1,179 @@
+"""Precision, input pipeline, and runs that are kept by what they are."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from fmnist_utils import augmentation, data, models, runs, training
+
+
+@pytest.fixture(autouse=True)
+def float32(own_folders):
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture
+def validation(real):
+    return data.subset(real.train, 50, seed=1)
+
+
+def train(small_split, validation, **changes):
+    options = {"name": "tiny", "epochs": 2, "batch_size": 30, "seed": 0} | changes
+    model = options.pop("model", None) or models.two_conv()
+    return training.train_or_load(model, small_split, validation, **options)
+
+
+def test_precision_follows_the_machine_unless_it_is_named(monkeypatch):
+    for has, policy in ((True, "mixed_bfloat16"), (False, "float32")):
+        monkeypatch.setattr(training, "has_native_bfloat16", lambda has=has: has)
+        assert training.use_precision("auto") == policy == keras.config.dtype_policy().name
+    assert training.use_precision("bfloat16") == "mixed_bfloat16"
+    assert training.use_precision("float32") == "float32"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("flags\t\t: fpu amx_bf16\n", True),
+        ("flags : avx512_bf16", True),
+        ("flags : avx512f", False),
+        ("", False),
+    ],
+)
+def test_bfloat16_is_read_off_the_processors_flags(text, expected, tmp_path):
+    (tmp_path / "cpuinfo").write_text(text)
+    assert training.cpu_has_bfloat16(tmp_path / "cpuinfo") is expected
+    assert training.cpu_has_bfloat16(tmp_path / "missing") is False
+
+
+def test_batches_hold_every_image_once_an_epoch_in_another_order(small_split):
+    pipeline = training.batches(small_split, 30, seed=0)
+    epochs = [[(np.asarray(x), np.asarray(y)) for x, y in pipeline] for _ in range(2)]
+    assert [len(x) for x, _ in epochs[0]] == [30, 30, 30, 10]
+    whole = [np.concatenate([x for x, _ in epoch]) for epoch in epochs]
+    assert not np.array_equal(*whole)
+    expected = data.to_float(small_split.images)
+    for images in whole:
+        np.testing.assert_allclose(np.sort(images.sum((1, 2, 3))), np.sort(expected.sum((1, 2, 3))), rtol=1e-5)
+    assert whole[0].dtype == np.float32
+    assert len(pipeline) == 4
+
+
+def test_labels_stay_with_their_images(small_split):
+    label_of = {
+        image.tobytes(): label for image, label in zip(small_split.images, small_split.labels, strict=True)
+    }
+    for images, rows in training.batches(small_split, 30, seed=0):
+        as_uint8 = (np.asarray(images)[..., 0] * 255).round().astype(np.uint8)
+        assert [label_of[image.tobytes()] for image in as_uint8] == np.asarray(rows).argmax(1).tolist()
+
+
+def test_without_a_seed_the_order_is_kept(small_split):
+    labels = np.concatenate([np.asarray(y).argmax(1) for _, y in training.batches(small_split, 30)])
+    assert np.array_equal(labels, small_split.labels)
+
+
+def test_augmentation_draws_anew_for_each_image_and_epoch(small_split):
+    repeated = data.Split(np.repeat(small_split.images[:1], 20, axis=0), np.zeros(20, np.uint8))
+    pipeline = training.batches(repeated, 20, seed=0, augment=augmentation.Augmentation())
+    again = training.batches(repeated, 20, seed=0, augment=augmentation.Augmentation())
+    first, second = (np.asarray(next(iter(pipeline))[0]) for _ in range(2))
+    assert len({image.tobytes() for image in first}) == 20
+    assert not np.array_equal(first, second), "the second epoch draws anew"
+    for epoch in (first, second):
+        assert np.array_equal(next(iter(again))[0], epoch), "the same seed draws the same epochs"
+
+
+def test_a_training_is_kept_and_read_back(small_split, validation, capsys):
+    first = train(small_split, validation)
+    assert sorted(path.name for path in first.path.iterdir()) == ["history.json", "metrics.json", "model.keras"]
+    assert "2 epochs in" in capsys.readouterr().out
+    again = train(small_split, validation)
+    assert "read back" in capsys.readouterr().out
+    assert again.path == first.path
+    assert again.history == first.history
+    probabilities = [training.predict(t.model, validation.images) for t in (first, again)]
+    np.testing.assert_array_equal(*probabilities)
+    accuracy = (probabilities[0].argmax(1) == validation.labels).mean()
+    assert first.metrics["val_accuracy"] == pytest.approx(accuracy)
+
+
+def test_the_same_seed_trains_the_same_network(small_split, validation, monkeypatch, tmp_path):
+    first = train(small_split, validation, augment=augmentation.Augmentation())
+    monkeypatch.setenv("FMNIST_RUNS_DIR", str(tmp_path / "other"))
+    again = train(small_split, validation, augment=augmentation.Augmentation())
+    assert first.path.name == again.path.name
+    assert first.path != again.path
+    np.testing.assert_allclose(first.history["loss"], again.history["loss"], rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 1},
+        {"epochs": 1},
+        {"batch_size": 20},
+        {"learning_rate": 0.01},
+        {"augment": augmentation.Augmentation()},
+        {"model": models.two_conv(dropout=0.4)},
+    ],
+)
+def test_whatever_decides_the_outcome_changes_the_key(change, small_split, validation):
+    assert key(small_split, validation) != key(small_split, validation, **change)
+
+
+def key(train_split, validation, **changes):
+    setup = {"epochs": 2, "batch_size": 30, "seed": 0} | changes
+    model = setup.pop("model", None) or models.two_conv()
+    return training._key(model, setup, train_split, validation)
+
+
+def test_the_key_knows_the_data_and_the_precision(small_split, validation):
+    plain = key(small_split, validation)
+    assert key(validation, small_split) != plain
+    training.use_precision("bfloat16")
+    assert key(small_split, validation) != plain
+
+
+def test_names_do_not_change_the_key(small_split, validation):
+    named = models.two_conv()
+    layers = [
+        layer.__class__.from_config(layer.get_config() | {"name": f"x{i}"})
+        for i, layer in enumerate(named.layers)
+    ]
+    renamed = keras.Sequential([keras.Input((28, 28, 1)), *layers], name="other")
+    assert key(small_split, validation, model=renamed) == key(small_split, validation)
+
+
+def test_comments_and_docstrings_do_not_change_the_key_but_code_does(tmp_path):
+    path = tmp_path / "module.py"
+    codes = []
+    for source in ('"""A."""\nx = 1\n', '"""B."""\nx = 1  # one\n', "x = 2\n"):
+        path.write_text(source)
+        codes.append(training._code(path))
+    assert codes[0] == codes[1] != codes[2]
+
+
+def test_the_given_model_is_left_as_it_was(small_split, validation):
+    model = models.two_conv()
+    before = model.get_weights()
+    train(small_split, validation, model=model)
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_an_interrupted_training_leaves_nothing(small_split, validation, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training._Progress, "on_epoch_end", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        train(small_split, validation)
+    assert not (runs.runs_dir() / "models").exists()
+
+
+def test_the_autotuner_is_off(small_split):
+    assert training.batches(small_split, 10).options().autotune.enabled is False
+    assert isinstance(training.batches(small_split, 10), tf.data.Dataset)
