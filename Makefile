@@ -14,7 +14,7 @@ test: setup
 	$(BIN)/python -m pytest tests
 	@echo "Repeating the committed notebooks in a fresh store; nbval compares their outputs (minutes)"
 	@store=$$(mktemp -d) && trap 'rm -rf "$$store"' EXIT && \
-	FMNIST_RUNS_DIR="$$store" $(BIN)/python -m pytest --nbval notebooks --durations=12
+	FMNIST_RUNS_DIR="$$store" $(BIN)/python -m pytest --nbval notebooks/??_*[!0-9].ipynb --durations=12
 
 test-quick: setup
 	$(BIN)/ruff check .
@@ -22,7 +22,7 @@ test-quick: setup
 	$(BIN)/python -m pytest tests -m "not slow"
 
 lab: setup
-	$(BIN)/jupyter lab notebooks
+	$(BIN)/jupyter lab notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
 
 publish: setup
 	$(BIN)/python -m fmnist_utils run --publish
@@ -37,6 +37,7 @@ setup: $(READY)
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else \
 	"Python 3.11 to 3.13 is needed, this is %d.%d. Name one: make run PYTHON=python3.12" % v)'
+	@echo "Making .venv and installing requirements.txt into it, once: about a minute"
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements.txt -e .
 	@touch $(READY)

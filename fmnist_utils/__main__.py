@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import signal
 import sys
 from pathlib import Path
 
@@ -10,23 +11,28 @@ from fmnist_utils import parameters, sources
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit status: 0, 1 for a run that failed, 2 for one that was refused."""
+    signal.signal(signal.SIGTERM, _stop)  # a cluster's way to say Ctrl-C
     options = _parser().parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     sources.log.setLevel(logging.INFO)
-    from fmnist_utils.batch import BatchError
+    from fmnist_utils.batch import BatchError, RefusedError
 
     try:
         options.command(options)
-    except parameters.ParameterError as error:
+    except (parameters.ParameterError, RefusedError) as error:
         print(f"fmnist_utils: {error}", file=sys.stderr)
         return 2
-    except (sources.DataError, BatchError) as error:
+    except (sources.DataError, BatchError, OSError) as error:
         print(f"fmnist_utils: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nfmnist_utils: stopped; the run folder is marked as failed", file=sys.stderr)
         return 130
     return 0
+
+
+def _stop(*_) -> None:
+    raise KeyboardInterrupt
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -56,10 +62,11 @@ def _fetch(options: argparse.Namespace) -> None:
 def _run(options: argparse.Namespace) -> None:
     from fmnist_utils import batch
 
-    folder = options.to or batch.new_folder()
-    batch.run(batch.resolve(options.notebooks), batch.parse(options.p), folder)
+    folder = batch.run(
+        batch.resolve(options.notebooks), batch.parse(options.p), options.to or batch.new_folder()
+    )
     results = folder / "results.md"
-    print(f"\n{results.read_text()}" if results.exists() else "")
+    print(f"\n{results.read_text(encoding='utf-8')}" if results.exists() else "")
     print(f"Complete: {folder}")
     if options.publish:
         _publish(argparse.Namespace(folder=folder))

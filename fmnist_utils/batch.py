@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 import shutil
 import sys
 import time
@@ -14,6 +15,7 @@ from typing import Any
 
 import nbformat
 import papermill
+from nbclient.exceptions import DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
@@ -26,12 +28,16 @@ ENGINE = "fmnist_utils"
 
 
 class BatchError(RuntimeError):
-    """A run was refused or failed; the message says what to do."""
+    """A run failed; the message says where and what to do."""
 
 
-def series() -> list[Path]:
-    """The notebooks of the series, in order."""
-    return sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+class RefusedError(BatchError):
+    """A run was refused before it began."""
+
+
+def series(folder: Path = NOTEBOOKS) -> list[Path]:
+    """The notebooks of the series, in order; copies that JupyterLab makes beside them are none."""
+    return sorted(path for path in folder.glob("*.ipynb") if re.fullmatch(r"\d\d_[a-z_]+", path.stem))
 
 
 def resolve(names: Sequence[str]) -> list[Path]:
@@ -65,7 +71,7 @@ def plan(notebooks: Sequence[Path], given: Mapping[str, Any]) -> dict[Path, dict
     everything = sorted(set().union(*known.values()))
     unknown = [name for name in given if name not in everything]
     if unknown:
-        raise BatchError(
+        raise RefusedError(
             f"No notebook of this run has a parameter {', '.join(unknown)}. Known: {', '.join(everything)}."
         )
     parameters.check(given)
@@ -134,7 +140,7 @@ def write_results(folder: Path) -> str:
 
 
 def results_table(metrics: Sequence[Mapping[str, Any]]) -> str:
-    """A Markdown table of models: set-up, accuracies, loss and training time."""
+    """A Markdown table of models: set-up, accuracies and loss."""
     header = [
         "model",
         "parameters",
@@ -171,11 +177,11 @@ def _literal(value: str) -> Any:
 
 
 def _resolve_one(name: str) -> Path:
-    if Path(name).is_file():
+    if Path(name).is_file() and name.endswith(".ipynb"):
         return Path(name).resolve()
     found = [path for path in series() if name in (path.name, path.stem, path.stem[:2])]
     if not found:
-        raise BatchError(f"There is no notebook {name}. Known: {', '.join(path.stem for path in series())}.")
+        raise RefusedError(f"There is no notebook {name}. Known: {', '.join(path.stem for path in series())}.")
     return found[0]
 
 
@@ -183,12 +189,12 @@ def _claim(folder: Path, state: Mapping[str, Any]) -> None:
     """Make the run folder this run's own: whoever makes ``run.json`` has it."""
     folder.mkdir(parents=True, exist_ok=True)
     if any(path.name != "run.json" for path in folder.iterdir()):
-        raise BatchError(f"{folder} is not empty. Name another folder with --to, or delete this one.")
+        raise RefusedError(f"{folder} is not empty. Name another folder with --to, or delete this one.")
     try:
         with (folder / "run.json").open("x") as file:
             json.dump(dict(state), file, indent=2)
     except FileExistsError:
-        raise BatchError(f"{folder} belongs to another run. Name another folder with --to.") from None
+        raise RefusedError(f"{folder} belongs to another run. Name another folder with --to.") from None
 
 
 def _execute(notebook: Path, values: Mapping[str, Any], folder: Path) -> float:
@@ -196,7 +202,10 @@ def _execute(notebook: Path, values: Mapping[str, Any], folder: Path) -> float:
     output = folder / "notebooks" / notebook.name
     output.parent.mkdir(exist_ok=True)
     began = time.perf_counter()
-    with _environment(FMNIST_RUNS_DIR=str(folder)):
+    settings = {"FMNIST_RUNS_DIR": str(folder)}
+    if os.environ.get("FMNIST_DATA_DIR"):  # relative to where the command was given, not to the notebook
+        settings["FMNIST_DATA_DIR"] = str(Path(os.environ["FMNIST_DATA_DIR"]).expanduser().resolve())
+    with _environment(settings):
         try:
             papermill.execute_notebook(
                 str(notebook),
@@ -209,7 +218,12 @@ def _execute(notebook: Path, values: Mapping[str, Any], folder: Path) -> float:
             )
         except PapermillExecutionError as error:
             raise BatchError(
-                f"{notebook.name}, code cell {error.exec_count}: {error.ename}: {error.evalue}\n"
+                f"{notebook.name}, code cell {error.exec_count}: {error.ename}: {_short(error.evalue)}\n"
+                f"The notebook is kept as far as it came: {output}"
+            ) from None
+        except DeadKernelError:
+            raise BatchError(
+                f"{notebook.name}: its kernel died, most likely for want of memory (about 2 GB are needed).\n"
                 f"The notebook is kept as far as it came: {output}"
             ) from None
     seconds = time.perf_counter() - began
@@ -218,7 +232,7 @@ def _execute(notebook: Path, values: Mapping[str, Any], folder: Path) -> float:
 
 
 @contextmanager
-def _environment(**values: str) -> Iterator[None]:
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
     """Environment variables for the kernels that start meanwhile."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
@@ -266,6 +280,10 @@ class _Engine(NBClientEngine):
 
 
 papermill_engines.register(ENGINE, _Engine)
+
+
+def _short(message: str, limit: int = 600) -> str:
+    return message if len(message) <= limit else f"{message[:limit]} …"
 
 
 def _first_line(cell: nbformat.NotebookNode) -> str:

@@ -130,6 +130,17 @@ def classification_report(predictions: Predictions) -> str:
     )
 
 
+def class_scores(predictions: Predictions) -> dict[str, np.ndarray]:
+    """``precision``, ``recall`` and ``f1-score`` of each class, shape (10,) each."""
+    from sklearn.metrics import precision_recall_fscore_support
+
+    classes = range(len(CLASS_NAMES))
+    scores = precision_recall_fscore_support(
+        predictions.labels, predictions.classes, labels=classes, zero_division=0.0
+    )
+    return dict(zip(("precision", "recall", "f1-score"), scores, strict=False))
+
+
 def most_confused(matrix: np.ndarray, count: int) -> list[tuple[str, str, int]]:
     """The largest confusions: true class, predicted class, number of images; largest first."""
     off_diagonal = np.where(np.eye(len(matrix), dtype=bool), -1, matrix)

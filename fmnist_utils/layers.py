@@ -1,5 +1,8 @@
 """What Keras lacks: batch normalization by TensorFlow's fused op."""
 
+import statistics
+import time
+
 from fmnist_utils.startup import keras, tf
 
 _FUSED_DTYPES = ("float16", "bfloat16", "float32")
@@ -56,6 +59,54 @@ def _without_bessel(inputs):
     """(n - 1) / n: the fused op reports the unbiased batch variance, Keras averages the biased one."""
     values = tf.cast(tf.size(inputs) // inputs.shape[-1], tf.float32)
     return tf.maximum(values - 1, 1) / values
+
+
+def differences(first: keras.Layer, second: keras.Layer, inputs) -> dict[str, float]:
+    """How far two normalization layers with the same weights disagree in one training step.
+
+    Args:
+        first, second: layers, built or not.
+        inputs: float, any shape that they take.
+
+    Returns:
+        For output, gradient with respect to the inputs, moving mean and moving variance: the largest
+        difference as a share of the largest value.
+    """
+
+    def step(layer: keras.Layer) -> dict[str, tf.Tensor]:
+        x = tf.constant(inputs)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            outputs = layer(x, training=True)
+            loss = tf.reduce_sum(outputs * tf.cast(x, outputs.dtype) ** 2)
+        gradient = tape.gradient(loss, x)
+        moving = {"moving mean": layer.moving_mean.value, "moving variance": layer.moving_variance.value}
+        return {"output": outputs, "gradient": gradient, **moving}
+
+    ours, theirs = step(first), step(second)
+    return {
+        part: float(tf.reduce_max(tf.abs(ours[part] - theirs[part])) / tf.reduce_max(tf.abs(theirs[part])))
+        for part in ours
+    }
+
+
+def milliseconds(layer: keras.Layer, inputs, repeats: int = 20) -> float:
+    """Median time of one training step through a layer, forward and back, compiled to a graph."""
+
+    @tf.function(jit_compile=False)
+    def step(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            loss = tf.reduce_sum(tf.cast(layer(x, training=True), tf.float32) ** 2)
+        return tf.reduce_sum(tf.cast(tape.gradient(loss, x), tf.float32))
+
+    x = tf.cast(inputs, layer.compute_dtype)
+    times = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        step(x).numpy()
+        times.append(1000 * (time.perf_counter() - began))
+    return statistics.median(times)
 
 
 def with_stock_layers(model: keras.Model) -> keras.Model:

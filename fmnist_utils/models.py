@@ -42,7 +42,7 @@ def blog() -> keras.Sequential:
     The post does not give its widths; these are the mini-project's.
     """
     return _sequential(
-        "blog", [*_conv(1, 32), _pool(1), *_conv(2, 64), _pool(2), *_conv(3, 128), *_head(dropout=0.0)]
+        "blog", [*_conv(1, 32), _pool(1), *_conv(2, 64), _pool(2), *_conv(3, 128), *_head(dropout=None)]
     )
 
 
@@ -76,9 +76,9 @@ def _pool(number: int) -> keras.Layer:
     return layers.MaxPooling2D(name=f"pool_{number}")
 
 
-def _head(dropout: float) -> list[keras.Layer]:
+def _head(dropout: float | None) -> list[keras.Layer]:
     hidden = [layers.Flatten(name="flatten"), layers.Dense(128, activation="relu", name="dense")]
-    return [*hidden, layers.Dropout(dropout, name="dropout")] if dropout else hidden
+    return [*hidden, layers.Dropout(dropout, name="dropout")] if dropout is not None else hidden
 
 
 def _sequential(name: str, body: list[keras.Layer]) -> keras.Sequential:

@@ -24,15 +24,16 @@ DPI = 110
 STYLE = {"font.size": 13, "axes.titlesize": 14, "axes.spines.top": False, "axes.spines.right": False}
 
 
-def show(figure: Figure, description: str, save_as: str | None = None) -> None:
+def show(figure: Figure, description: str, save_as: str | None = None, dpi: int = DPI) -> None:
     """Display a figure with its description for those who cannot see it; keep it if it has a name.
 
     Args:
         figure: what the functions of this module return; it is closed.
         description: what the picture shows; it becomes the image's alternative text.
         save_as: the name, without ``.png``, under which the run keeps the figure.
+        dpi: pixels an inch.
     """
-    png = _png(figure)
+    png = _png(figure, dpi)
     plt.close(figure)
     if save_as:
         runs.figure_path(save_as).write_bytes(png)
@@ -74,20 +75,23 @@ def images(
     return figure
 
 
-def predictions(pictures: np.ndarray, true: np.ndarray, predicted: np.ndarray, columns: int = 5) -> Figure:
+def predictions(
+    pictures: np.ndarray, true: np.ndarray, predicted: np.ndarray, columns: int = 5, size: float = 2.0
+) -> Figure:
     """A grid of images with predicted and true class; the wrong ones framed and marked with a cross.
 
     Args:
         pictures: shape (n, 28, 28).
         true, predicted: classes 0 to 9, shape (n,).
         columns: images in a row.
+        size: inches a picture.
     """
     wrong = np.asarray(true) != np.asarray(predicted)
     titles = [
         f"✗ {CLASS_NAMES[p]}\nis {CLASS_NAMES[t]}" if t != p else f"{CLASS_NAMES[p]}\n"
         for t, p in zip(true, predicted, strict=True)
     ]
-    return images(pictures, titles, columns, wrong=wrong)
+    return images(pictures, titles, columns, wrong=wrong, size=size)
 
 
 def curves(histories: Mapping[str, Mapping[str, Sequence[float]]], training: bool = True) -> Figure:
@@ -216,10 +220,10 @@ def intervals(values: Mapping[str, tuple[float, float, float]], xlabel: str, tit
     return figure
 
 
-def _png(figure: Figure) -> bytes:
+def _png(figure: Figure, dpi: int) -> bytes:
     """The figure as PNG in 256 colours: a third of the size, which keeps notebooks below a megabyte."""
     drawn, reduced = io.BytesIO(), io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=DPI, bbox_inches="tight", facecolor="white")
+    figure.savefig(drawn, format="png", dpi=dpi, bbox_inches="tight", facecolor="white")
     Image.open(drawn).convert("RGB").quantize(256).save(reduced, format="png", optimize=True)
     return reduced.getvalue()
 

@@ -9,7 +9,7 @@ import nbformat
 from fmnist_utils import batch, runs
 
 START, END = "<!-- results: written by make publish -->", "<!-- end of results -->"
-KEPT_METADATA = ("tags", "jupyter")
+KEPT_METADATA = ("tags", "jupyter", "scrolled")
 
 
 def publish(folder: Path, project: Path = runs.PROJECT) -> None:
@@ -20,25 +20,39 @@ def publish(folder: Path, project: Path = runs.PROJECT) -> None:
         project: the project's folder.
 
     Raises:
-        BatchError: the run is not complete, has parameters, or its notebooks were edited since.
+        BatchError: the run is not complete, has parameters, or its notebooks were edited since; or the
+            README lacks the marks between which the table stands.
     """
     state = runs.read_json(folder / "run.json")
-    names = [path.name for path in sorted((project / "notebooks").glob("[0-9][0-9]_*.ipynb"))]
+    names = [path.name for path in batch.series(project / "notebooks")]
     if state["status"] != "complete" or state["parameters"] or state["notebooks"] != names:
         raise batch.BatchError(
             f"{folder} is not a complete run of the whole series with its default parameters."
         )
     with tempfile.TemporaryDirectory(dir=project, prefix=".publishing-") as beside:
         prepared = Path(beside)
-        for name in names:
-            clean = cleaned(folder / "notebooks" / name)
-            _require_same_source(clean, project / "notebooks" / name)
-            nbformat.write(clean, prepared / name)
-        readme = with_table(
-            (project / "README.md").read_text(encoding="utf-8"), (folder / "results.md").read_text()
-        )
-        _move_into(project, folder, prepared, names)
-        runs.write_text(project / "README.md", readme)
+        _prepare(folder, project, prepared, names)
+        for old in (project / "figures").glob("[0-9][0-9]_*.png"):
+            old.unlink()
+        for path in sorted(path for path in prepared.rglob("*") if path.is_file()):
+            target = project / path.relative_to(prepared)
+            target.parent.mkdir(exist_ok=True)
+            path.replace(target)
+
+
+def _prepare(folder: Path, project: Path, prepared: Path, names: list[str]) -> None:
+    """Lay out everything that will be published; whatever can fail fails here."""
+    (prepared / "notebooks").mkdir()
+    (prepared / "figures").mkdir()
+    for name in names:
+        clean = cleaned(folder / "notebooks" / name)
+        _require_same_source(clean, project / "notebooks" / name)
+        nbformat.write(clean, prepared / "notebooks" / name)
+    for path in [*(folder / "figures").glob("*.png"), folder / "results.md", folder / "results.json"]:
+        shutil.copyfile(path, prepared / "figures" / path.name)
+    table = (folder / "results.md").read_text(encoding="utf-8")
+    readme = with_table((project / "README.md").read_text(encoding="utf-8"), table)
+    runs.write_text(prepared / "README.md", readme)
 
 
 def cleaned(path: Path) -> nbformat.NotebookNode:
@@ -58,6 +72,8 @@ def cleaned(path: Path) -> nbformat.NotebookNode:
 
 def with_table(readme: str, table: str) -> str:
     """The README with the table between its two marks."""
+    if START not in readme or END not in readme.partition(START)[2]:
+        raise batch.BatchError(f"README.md lacks the marks of the table: {START} and {END}")
     before, _, rest = readme.partition(START)
     _, _, after = rest.partition(END)
     return f"{before}{START}\n{table.strip()}\n{END}{after}"
@@ -81,16 +97,3 @@ def _require_same_source(executed: nbformat.NotebookNode, committed: Path) -> No
         raise batch.BatchError(
             f"{committed.name} was edited after the run. Run the series again, then publish."
         )
-
-
-def _move_into(project: Path, folder: Path, prepared: Path, names: list[str]) -> None:
-    for name in names:
-        (prepared / name).replace(project / "notebooks" / name)
-    figures = project / "figures"
-    figures.mkdir(exist_ok=True)
-    for old in figures.glob("[0-9][0-9]_*.png"):
-        old.unlink()
-    for figure in sorted((folder / "figures").glob("*.png")):
-        shutil.copyfile(figure, figures / figure.name)
-    for name in ("results.md", "results.json"):
-        shutil.copyfile(folder / name, figures / name)

@@ -36,10 +36,13 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file whole or not at all: beside its place first, then renamed into it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    os.chmod(beside, 0o644)  # mkstemp's 0600 would shut others out of a shared folder
-    os.replace(beside, path)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(beside, 0o644)  # mkstemp's 0600 would shut others out of a shared folder
+        os.replace(beside, path)
+    finally:
+        Path(beside).unlink(missing_ok=True)
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -91,6 +94,14 @@ def log_test_read(purpose: str) -> None:
         log.write(f"{now()}  {purpose}\n")
 
 
+def record_test(folder: Path, accuracy: float, interval: tuple[float, float], loss: float) -> None:
+    """Keep what a model reached on the test images beside it, for the run's table of results."""
+    write_json(
+        folder / "test.json",
+        {"test_accuracy": accuracy, "test_interval": list(interval), "test_loss": loss},
+    )
+
+
 def finished(folder: Path) -> list[dict[str, Any]]:
     """The metrics of every model in a run folder, with those on test images where 05 has read them.
 
@@ -99,7 +110,7 @@ def finished(folder: Path) -> list[dict[str, Any]]:
         ``test_loss`` and ``test_accuracy``.
     """
     found = []
-    for path in sorted(folder.glob("models/*/metrics.json")):
+    for path in sorted(folder.glob("models/[!.]*/metrics.json")):
         metrics = read_json(path)
         test = path.with_name("test.json")
         found.append(metrics | (read_json(test) if test.exists() else {}))

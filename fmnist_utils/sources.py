@@ -30,6 +30,7 @@ SYSTEM_DIR = Path("/usr/share/datasets/fashion-mnist")
 DEBIAN_PACKAGE = "dataset-fashion-mnist"
 CONNECT_SECONDS = 20
 DOWNLOAD_SECONDS = 600
+APT_PATIENCE = ("-o", f"Acquire::http::Timeout={CONNECT_SECONDS}", "-o", "Acquire::Retries=1")
 
 Arrays = dict[str, np.ndarray]
 
@@ -98,7 +99,8 @@ def load_arrays(directory: str | Path | None = None) -> Arrays:
         try:
             write_cache(arrays)
         except DataError as error:
-            warnings.warn(str(error), DataWarning, stacklevel=2)
+            consequence = "Until then the data is read from its source each time."
+            warnings.warn(f"{error} {consequence}", DataWarning, stacklevel=2)
     return arrays
 
 
@@ -153,6 +155,7 @@ def read_cache() -> Arrays:
     for key, file in FILES.items():
         if _sha256(file.header, arrays[key]) != file.sha256:
             raise DataError(f"the cache {path} holds other {key.replace('_', ' ')} than Fashion-MNIST's")
+        arrays[key].setflags(write=False)  # as those read from IDX files are
     return arrays
 
 
@@ -169,21 +172,22 @@ def write_cache(arrays: Arrays) -> Path:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".writing-", delete=False) as file:
             beside = Path(file.name)
             np.savez(file, **arrays)
+        beside.chmod(0o644)  # a shared cache is readable to all
         os.replace(beside, path)
     except OSError as error:
-        if beside:
-            beside.unlink(missing_ok=True)
         raise DataError(
             f"The data is good, but its cache {path} could not be written ({error.strerror or error}). "
-            "Make that folder writable, or set XDG_CACHE_HOME (on Linux) to one that is; "
-            "until then the data is read from its source each time."
+            "Make that folder writable, or set XDG_CACHE_HOME (on Linux) to one that is."
         ) from error
+    finally:
+        if beside:
+            beside.unlink(missing_ok=True)
     return path
 
 
 def _named(directory: str | Path | None) -> Path | None:
     named = directory or os.environ.get("FMNIST_DATA_DIR")
-    return Path(named).expanduser() if named else None
+    return Path(named).expanduser().resolve() if named else None
 
 
 def _find(directory: str | Path | None) -> tuple[Arrays, bool]:
@@ -198,17 +202,17 @@ def _find(directory: str | Path | None) -> tuple[Arrays, bool]:
                 "was tried. Put the four official files there, or do not name a folder."
             ) from error
     tried: list[str] = []
-    if cache_file().exists():
-        try:
+    try:
+        if cache_file().exists():
             return read_cache(), True
-        except DataError as error:
-            _pass_over(str(error), tried)
+    except (DataError, OSError) as error:
+        _pass_over(str(error), tried)
     for source in (_from_keras_cache, _from_system, _from_keras_download, _from_debian):
         try:
             return source(), False
         except _NotThereError as absence:
             tried.append(str(absence))
-        except DataError as error:
+        except (DataError, OSError) as error:
             _pass_over(str(error), tried)
     raise DataError(
         "Fashion-MNIST could not be found. Tried, in this order:\n"
@@ -284,7 +288,7 @@ def download_with_apt(folder: Path) -> Path:
     then fetched into ``folder`` too, and the system's own are left as they were.
     """
     try:
-        _run(["apt-get", "download", DEBIAN_PACKAGE], folder)
+        _run(["apt-get", *APT_PATIENCE, "download", DEBIAN_PACKAGE], folder)
     except subprocess.CalledProcessError:
         for part in ("lists/partial", "cache/archives/partial"):
             (folder / part).mkdir(parents=True)
@@ -293,28 +297,34 @@ def download_with_apt(folder: Path) -> Path:
             *("-o", f"Dir::Cache={folder / 'cache'}"),
             *("-o", "APT::Sandbox::User=root"),  # apt's own user may not enter this folder
         ]
-        _run(["apt-get", *private, "update"], folder)
-        _run(["apt-get", *private, "download", DEBIAN_PACKAGE], folder)
-    package = next(folder.glob("*.deb"))
+        _run(
+            ["apt-get", *APT_PATIENCE, *private, "update"], folder, check=False
+        )  # one bad list spoils its status
+        _run(["apt-get", *APT_PATIENCE, *private, "download", DEBIAN_PACKAGE], folder)
+    (package,) = folder.glob("*.deb")
     _run(["dpkg-deb", "-x", str(package), str(folder / "unpacked")], folder)
     return folder / "unpacked" / SYSTEM_DIR.relative_to("/")
 
 
-def _run(command: list[str], folder: Path, environment: dict[str, str] | None = None) -> None:
+def _run(
+    command: list[str], folder: Path, environment: dict[str, str] | None = None, check: bool = True
+) -> None:
     subprocess.run(
         command,
         cwd=folder,
         env=environment,
         timeout=DOWNLOAD_SECONDS,
-        check=True,
+        check=check,
         capture_output=True,
         text=True,
     )
 
 
 def _last_line(error: Exception) -> str:
-    lines = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
-    return lines[-1] if lines else type(error).__name__
+    said = getattr(error, "stderr", None) or str(error)
+    lines = (said.decode(errors="replace") if isinstance(said, bytes) else said).strip().splitlines()
+    errors = [line for line in lines if line.startswith("E:")]  # apt's, among its warnings
+    return (errors or lines or [type(error).__name__])[-1]
 
 
 def _read_idx(folder: Path, file: IdxFile) -> np.ndarray:
@@ -334,7 +344,7 @@ def _read_content(folder: Path, file: IdxFile) -> tuple[Path, bytes]:
     except (EOFError, zlib.error) as error:
         raise DataError(f"{path} is cut off or damaged ({error}). Delete it and fetch it again") from error
     except gzip.BadGzipFile as error:
-        raise DataError(f"{path} is not a gzip file ({error}). Delete it and fetch it again") from error
+        raise DataError(f"{path} is no sound gzip file ({error}). Delete it and fetch it again") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror})") from error
 

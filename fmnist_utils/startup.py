@@ -26,9 +26,15 @@ def _stderr_to_nowhere() -> Iterator[None]:
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 with _stderr_to_nowhere():
-    import keras  # noqa: F401
+    import keras
     import tensorflow as tf
 
     for _gpu in tf.config.list_physical_devices("GPU"):
         # Otherwise the first notebook takes nearly all of the GPU's memory, and the second has none.
         tf.config.experimental.set_memory_growth(_gpu, True)
+
+if keras.backend.backend() != "tensorflow":
+    raise ImportError(
+        f"Keras is set to the backend {keras.backend.backend()!r}; this series needs 'tensorflow'. "
+        'Unset KERAS_BACKEND, or change "backend" in ~/.keras/keras.json.'
+    )

@@ -6,10 +6,11 @@ training that was done before is read back, and a changed line of code trains an
 
 import ast
 import hashlib
+import inspect
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from fmnist_utils.startup import keras, tf
 EVALUATION_BATCH = 500  # large enough to be quick, small enough to stay in cache
 STEPS_PER_EXECUTION = 16
 
-_PARTS = (augmentation, data, layers, optimizers)  # what, beside this file, decides what a training gives
+
+Augment = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # (images, seed) -> images, as ``Augmentation``
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,10 @@ def use_precision(precision: str = "auto") -> str:
     """
     if precision == "auto":
         precision = "bfloat16" if has_native_bfloat16() else "float32"
-    policy = {"bfloat16": "mixed_bfloat16", "float32": "float32"}[precision]
+    policies = {"bfloat16": "mixed_bfloat16", "float32": "float32"}
+    if precision not in policies:
+        raise ValueError(f"precision is {precision!r}; expected 'auto', 'bfloat16' or 'float32'")
+    policy = policies[precision]
     keras.config.set_dtype_policy(policy)
     return policy
 
@@ -81,7 +86,7 @@ def batches(
     split: data.Split,
     batch_size: int,
     seed: int | None = None,
-    augment: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None,
+    augment: Augment | None = None,
 ) -> tf.data.Dataset:
     """An input pipeline that gathers whole batches from uint8 arrays in memory.
 
@@ -140,7 +145,7 @@ def train_or_load(
     batch_size: int,
     seed: int,
     learning_rate: float = 0.001,
-    augment: augmentation.Augmentation | None = None,
+    augment: Augment | None = None,
 ) -> Trained:
     """The finished training of this set-up: read back if this run has it, else trained, with progress.
 
@@ -150,25 +155,28 @@ def train_or_load(
         name: what the lesson calls it; part of its folder's name, not of the key.
         epochs, batch_size, learning_rate: as Keras has them; the optimizer is Adam.
         seed: of the weights, the order of the images, dropout and augmentation.
-        augment: random transforms of the training images.
+        augment: random transforms of the training images: an ``Augmentation`` or any function like it.
 
     Returns:
         The model after its last epoch, and how it got there.
     """
     setup = {
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "seed": seed,
+        "epochs": int(epochs),
+        "batch_size": int(batch_size),
+        "learning_rate": float(learning_rate),
+        "seed": int(seed),
         "train_size": len(train),
-        "augment": asdict(augment) if augment else None,
+        "augment": _description(augment),
     }
+    keras.utils.set_random_seed(seed)
     folder = runs.runs_dir() / "models" / f"{name}-{_key(model, setup, train, validation)}"
     if not folder.is_dir():
         _train(model, train, validation, name, setup, augment, folder)
     else:
         progress.Line(f"{name}: read back from this run's models, trained before")
-    return load(folder)
+    trained = load(folder)
+    keras.utils.set_random_seed(seed)  # what follows must not depend on whether it was trained or read back
+    return trained
 
 
 def load(folder: Path) -> Trained:
@@ -179,7 +187,6 @@ def load(folder: Path) -> Trained:
 
 
 def _train(model, train, validation, name, setup, augment, folder) -> None:
-    keras.utils.set_random_seed(setup["seed"])
     model = keras.models.clone_model(model)
     model.compile(
         optimizer=optimizers.Adam(setup["learning_rate"]),
@@ -248,21 +255,42 @@ def _seeds(seed: int | None) -> tf.data.Dataset:
     return tf.data.Dataset.random(seed=seed or 0, rerandomize_each_iteration=True)
 
 
+def same_architecture(first: keras.Model, second: keras.Model) -> bool:
+    """Whether two models differ in nothing but names and weights."""
+    return _without_names(first.get_config()) == _without_names(second.get_config())
+
+
+def _description(augment: Augment | None) -> dict[str, Any] | None:
+    """An augmentation's settings and code, so that another function has another key."""
+    if augment is None:
+        return None
+    settings = {key: float(v) if isinstance(v, int) else v for key, v in vars(augment).items()}
+    code = augment if inspect.isfunction(augment) else type(augment)
+    return {"settings": settings, "code": "" if _is_ours(code) else inspect.getsource(code)}
+
+
 def _key(model: keras.Model, setup: dict[str, Any], train: data.Split, validation: data.Split) -> str:
     """Twelve hexadecimal digits that stand for everything that decides what a training gives."""
+    kinds = {type(layer) for layer in model.layers if not _is_ours(type(layer))}
     parts = [
         _without_names(model.get_config()),
+        sorted(inspect.getsource(kind) for kind in kinds),
         setup,
         train.digest,
         validation.digest,
-        [_code(Path(part.__file__)) for part in _PARTS] + [_code(Path(__file__))],
+        _CODE,
         keras.__version__,
         tf.__version__,
     ]
-    return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:12]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
 
 
-def _without_names(config: Any) -> Any:
+def _is_ours(code: Any) -> bool:
+    """Whether a class or function is Keras's or this package's: these are known by version and code."""
+    return code.__module__.split(".")[0] in ("keras", "fmnist_utils")
+
+
+def _without_names(config: dict[str, Any]) -> Any:
     """A model's configuration without its layers' names: Keras counts them up within a session."""
     names: dict[str, str] = {}
 
@@ -271,30 +299,40 @@ def _without_names(config: Any) -> Any:
             inner = part.get("config")
             if isinstance(inner, dict) and "name" in inner and part.get("class_name") != "DTypePolicy":
                 names.setdefault(inner["name"], f"layer {len(names)}")
-            for value in part.values():
-                collect(value)
-        elif isinstance(part, list | tuple):
-            for value in part:
-                collect(value)
+        for value in _children(part):
+            collect(value)
 
-    def rename(part: Any) -> Any:
+    def rename(part: Any, refers: bool = False) -> Any:
         if isinstance(part, dict):
-            return {key: rename(value) for key, value in part.items()}
+            return {key: rename(value, refers or key in _REFERENCES) for key, value in part.items()}
         if isinstance(part, list | tuple):
-            return [rename(value) for value in part]
-        return names.get(part, part) if isinstance(part, str) else part
+            return [rename(value, refers) for value in part]
+        return names.get(part, part) if refers and isinstance(part, str) else part
 
     collect(config)
-    return {key: rename(value) for key, value in config.items() if key != "name"}
+    return {key: rename(value, key in _REFERENCES) for key, value in config.items() if key != "name"}
+
+
+_REFERENCES = ("name", "inbound_nodes", "input_layers", "output_layers")  # where a configuration names layers
+
+
+def _children(part: Any) -> list[Any]:
+    if isinstance(part, dict):
+        return list(part.values())
+    return list(part) if isinstance(part, list | tuple) else []
 
 
 def _code(path: Path) -> str:
     """A module's code without comments and docstrings: rewording them trains nothing anew."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
     for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
-            and ast.get_docstring(node) is not None
-        ):
+        if isinstance(node, documented) and ast.get_docstring(node) is not None:
             node.body = node.body[1:]
     return ast.dump(tree)
+
+
+# Read at import: a file that is changed while a notebook is open is not the code that the notebook runs.
+_CODE = [_code(Path(part.__file__)) for part in (augmentation, data, layers, optimizers)] + [
+    _code(Path(__file__))
+]

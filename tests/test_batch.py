@@ -50,7 +50,7 @@ def test_notebooks_are_found_by_path_name_or_number(make_notebook):
 
 
 def test_misspelt_names_and_bad_values_are_refused_before_anything_runs(tmp_path):
-    with pytest.raises(batch.BatchError, match="no|No notebook .* EPOCH.*Known: .*EPOCHS"):
+    with pytest.raises(batch.BatchError, match="No notebook .* parameter EPOCH. Known: .*EPOCHS"):
         batch.run(batch.series(), {"EPOCH": 1}, tmp_path / "run")
     with pytest.raises(parameters.ParameterError, match="DROPOUT = 2"):
         batch.run(batch.series(), {"DROPOUT": 2}, tmp_path / "run")

@@ -74,6 +74,14 @@ def test_the_report_names_the_classes(predictions):
     assert f"{predictions.accuracy:.3f}" in report
 
 
+def test_class_scores_are_read_off_the_matrix(predictions):
+    matrix = evaluation.confusion_matrix(predictions)
+    scores = evaluation.class_scores(predictions)
+    np.testing.assert_allclose(scores["precision"], np.diag(matrix) / matrix.sum(axis=0))
+    np.testing.assert_allclose(scores["recall"], np.diag(matrix) / matrix.sum(axis=1))
+    assert set(scores) == {"precision", "recall", "f1-score"}
+
+
 def test_predicted_counts_bound_the_truth(predictions):
     matrix = np.full((10, 10), 10) + np.diag([100] * 10)
     precision = np.diag(matrix) / matrix.sum(axis=0)

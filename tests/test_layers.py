@@ -75,6 +75,20 @@ def test_a_mask_is_heeded():
     assert_agree([stock.moving_mean], [fused.moving_mean], 1e-6)
 
 
+def test_differences_are_small_between_the_two_and_large_between_others():
+    stock, fused = pair(MAPS.shape)
+    found = layers.differences(fused, stock, MAPS)
+    assert set(found) == {"output", "gradient", "moving mean", "moving variance"}
+    assert max(found.values()) < 1e-4
+    stock, fused = pair(MAPS.shape)
+    stock.gamma.assign(2 * stock.gamma)
+    assert layers.differences(fused, stock, MAPS)["output"] > 0.1
+
+
+def test_milliseconds_measures_a_time():
+    assert 0 < layers.milliseconds(layers.BatchNormalization(), MAPS, repeats=3) < 10_000
+
+
 def test_a_frozen_layer_is_in_inference_mode():
     _, fused = pair(MAPS.shape)
     fused.trainable = False

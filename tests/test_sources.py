@@ -126,7 +126,7 @@ def other_pixels(folder, key):
     [
         (cut_content, "cut off or damaged"),
         (short_content, "bytes of .*cut off or added to"),
-        (not_gzip, "not a gzip file"),
+        (not_gzip, "no sound gzip file"),
         (missing, "missing"),
         (swapped, "holds the content of .* swapped"),
         (other_header, "header is not that of an IDX file"),
@@ -151,7 +151,7 @@ def test_plain_mnist_is_told_by_its_unequal_classes(tiny, write_idx, own_folders
 def test_a_bad_source_is_reported_and_the_next_one_used(tiny, write_idx, own_folders):
     not_gzip(write_idx(own_folders / "keras/datasets/fashion-mnist"), "train_images")
     write_idx(sources.SYSTEM_DIR)
-    with pytest.warns(sources.DataWarning, match="not a gzip file.*next source"):
+    with pytest.warns(sources.DataWarning, match="no sound gzip file.*next source"):
         assert same(sources.load_arrays(), tiny)
 
 
@@ -204,21 +204,45 @@ def _write_real_cache(folder):
     sources.write_cache(sources.load_arrays())
 
 
-def test_two_processes_may_write_the_cache_at_once(real, tmp_path):
+def test_two_processes_may_write_the_cache_at_once(real, tmp_path, monkeypatch):
     spawn = multiprocessing.get_context("spawn")
-    arrays = sources.load_arrays()
+    idx = _write_real_idx(tmp_path / "idx", sources.load_arrays())
     processes = [spawn.Process(target=_write_real_cache, args=(tmp_path,)) for _ in range(2)]
-    os.environ["FMNIST_DATA_DIR"] = str(_write_real_idx(tmp_path / "idx", arrays))
-    try:
-        for process in processes:
-            process.start()
-        for process in processes:
-            process.join()
-    finally:
-        del os.environ["FMNIST_DATA_DIR"]
+    monkeypatch.setenv("FMNIST_DATA_DIR", str(idx))
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
     assert [process.exitcode for process in processes] == [0, 0]
-    cached = list(tmp_path.glob("fmnist_utils/*")) or list(tmp_path.rglob("*.npz"))
-    assert [path.name for path in cached] == ["fashion-mnist.npz"]
+    assert [path.name for path in (tmp_path / "fmnist_utils").iterdir()] == ["fashion-mnist.npz"]
+
+
+def test_sources_are_tried_in_the_stated_order(tiny, own_folders, monkeypatch):
+    order = []
+
+    def refuse(name):
+        def source():
+            order.append(name)
+            raise sources.DataError(f"{name} is bad")
+
+        return source
+
+    names = ["_from_keras_cache", "_from_system", "_from_keras_download", "_from_debian"]
+    for name in names:
+        monkeypatch.setattr(sources, name, refuse(name))
+    with pytest.warns(sources.DataWarning), pytest.raises(sources.DataError):
+        sources.load_arrays()
+    assert order == names
+
+
+def test_a_folder_that_may_not_be_entered_is_passed_over(tiny, write_idx, own_folders, monkeypatch):
+    def shut(*_):
+        raise PermissionError(13, "Permission denied", "/root/.keras")
+
+    monkeypatch.setattr(sources, "_from_keras_cache", shut)
+    write_idx(sources.SYSTEM_DIR)
+    with pytest.warns(sources.DataWarning, match="Permission denied: '/root/.keras'"):
+        assert same(sources.load_arrays(), tiny)
 
 
 def _write_real_idx(folder, arrays):
@@ -240,7 +264,7 @@ def test_keras_is_asked_to_download_into_a_folder_of_its_own(tmp_path, monkeypat
 def test_apt_fetches_its_lists_into_a_private_folder_when_they_are_missing(tmp_path, monkeypatch):
     commands = []
 
-    def run(command, folder, environment=None):
+    def run(command, folder, environment=None, check=True):
         commands.append(command)
         if len(commands) == 1:
             raise subprocess.CalledProcessError(100, command, stderr="E: Unable to locate package")
@@ -250,6 +274,7 @@ def test_apt_fetches_its_lists_into_a_private_folder_when_they_are_missing(tmp_p
     monkeypatch.setattr(sources, "_run", run)
     place = sources.download_with_apt(tmp_path)
     assert [command[0] for command in commands] == ["apt-get", "apt-get", "apt-get", "dpkg-deb"]
+    assert "update" in commands[1]
     assert f"Dir::State::Lists={tmp_path / 'lists'}" in commands[1]
     assert place == tmp_path / "unpacked/usr/share/datasets/fashion-mnist"
 

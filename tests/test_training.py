@@ -117,6 +117,7 @@ def test_the_same_seed_trains_the_same_network(small_split, validation, monkeypa
         {"batch_size": 20},
         {"learning_rate": 0.01},
         {"augment": augmentation.Augmentation()},
+        {"augment": lambda images, seed: images},
         {"model": models.two_conv(dropout=0.4)},
     ],
 )
@@ -125,9 +126,13 @@ def test_whatever_decides_the_outcome_changes_the_key(change, small_split, valid
 
 
 def key(train_split, validation, **changes):
-    setup = {"epochs": 2, "batch_size": 30, "seed": 0} | changes
-    model = setup.pop("model", None) or models.two_conv()
-    return training._key(model, setup, train_split, validation)
+    """The name of the folder in which ``train_or_load`` would store; nothing is trained."""
+    folders = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "_train", lambda *arguments: folders.append(arguments[-1]))
+        patch.setattr(training, "load", lambda folder: None)
+        train(train_split, validation, **changes)
+    return folders[0].name
 
 
 def test_the_key_knows_the_data_and_the_precision(small_split, validation):
@@ -145,6 +150,30 @@ def test_names_do_not_change_the_key(small_split, validation):
     ]
     renamed = keras.Sequential([keras.Input((28, 28, 1)), *layers], name="other")
     assert key(small_split, validation, model=renamed) == key(small_split, validation)
+
+
+def test_a_layer_called_like_an_activation_does_not_hide_the_activation(small_split, validation):
+    def model(activation):
+        head = keras.layers.Dense(10, activation=activation, name="relu")
+        return keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), head])
+
+    keys = {key(small_split, validation, model=model(activation)) for activation in ("relu", "softmax")}
+    assert len(keys) == 2
+    assert training.same_architecture(model("relu"), model("relu"))
+    assert not training.same_architecture(model("relu"), model("softmax"))
+
+
+def test_whole_numbers_and_floats_of_the_same_value_have_one_key(small_split, validation):
+    augments = [augmentation.Augmentation(rotation=rotation) for rotation in (10, 10.0)]
+    assert len({key(small_split, validation, augment=augment) for augment in augments}) == 1
+
+
+def test_what_follows_a_training_does_not_depend_on_whether_it_was_read_back(small_split, validation):
+    draws = []
+    for _ in range(2):
+        train(small_split, validation)
+        draws.append((np.random.random(), float(keras.random.uniform(()))))
+    assert draws[0] == draws[1]
 
 
 def test_comments_and_docstrings_do_not_change_the_key_but_code_does(tmp_path):
