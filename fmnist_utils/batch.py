@@ -4,8 +4,6 @@ import ast
 import json
 import os
 import re
-import shutil
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,18 +11,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import papermill
 from nbclient.exceptions import DeadKernelError
-from papermill.clientwrap import PapermillNotebookClient
-from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
-from traitlets.config import Config
 
-from fmnist_utils import parameters, progress, runs
+from fmnist_utils import engine, parameters, progress, runs
 
 NOTEBOOKS = runs.PROJECT / "notebooks"
-ENGINE = "fmnist_utils"
 
 
 class BatchError(RuntimeError):
@@ -211,7 +204,7 @@ def _execute(notebook: Path, values: Mapping[str, Any], folder: Path) -> float:
                 str(notebook),
                 str(output),
                 parameters=dict(values),
-                engine_name=ENGINE,
+                engine_name=engine.ENGINE,
                 progress_bar=False,
                 cwd=str(notebook.parent),
                 title=notebook.stem,
@@ -227,7 +220,7 @@ def _execute(notebook: Path, values: Mapping[str, Any], folder: Path) -> float:
                 f"The notebook is kept as far as it came: {output}"
             ) from None
     seconds = time.perf_counter() - began
-    _say(f"{notebook.stem}: done in {progress.duration(seconds)}")
+    engine.say(f"{notebook.stem}: done in {progress.duration(seconds)}")
     return seconds
 
 
@@ -246,54 +239,5 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-class _Client(PapermillNotebookClient):
-    """papermill's client, which also shows the progress lines of a training as they pass."""
-
-    def process_message(self, msg, cell, cell_index):
-        content = msg["content"]
-        if content.get("metadata", {}).get(progress.PROGRESS):
-            _say(f"    {content['data']['text/plain']}", passing=True)
-        return super().process_message(msg, cell, cell_index)
-
-
-class _Engine(NBClientEngine):
-    """papermill's engine with a line for each cell."""
-
-    @classmethod
-    def execute_managed_notebook(cls, nb_man, kernel_name, title="", start_timeout=60, **options):
-        total = sum(cell.cell_type == "code" for cell in nb_man.nb.cells)
-        number = 0
-        start = nb_man.cell_start
-
-        def cell_start(cell, index=None, **more):
-            nonlocal number
-            if cell.cell_type == "code":
-                number += 1
-                _say(f"{title}: cell {number}/{total}  {_first_line(cell)}", passing=True)
-            start(cell, index, **more)
-
-        nb_man.cell_start = cell_start
-        config = Config(KernelManager={"transport_encryption": "auto"})  # else the kernel warns
-        return _Client(
-            nb_man, kernel_name=kernel_name, startup_timeout=start_timeout, timeout=None, config=config
-        ).execute()
-
-
-papermill_engines.register(ENGINE, _Engine)
-
-
 def _short(message: str, limit: int = 600) -> str:
     return message if len(message) <= limit else f"{message[:limit]} …"
-
-
-def _first_line(cell: nbformat.NotebookNode) -> str:
-    return cell.source.strip().partition("\n")[0]
-
-
-def _say(text: str, passing: bool = False) -> None:
-    """A line on the terminal; a passing one is overwritten by the next where that is possible."""
-    if sys.stdout.isatty():
-        width = shutil.get_terminal_size().columns - 1
-        print(f"\r{text[:width]:<{width}}", end="" if passing else "\n", flush=True)
-    else:
-        print(text, flush=True)

@@ -12,7 +12,6 @@ import os
 import shutil
 import struct
 import subprocess
-import sys
 import tempfile
 import warnings
 import zlib
@@ -24,13 +23,10 @@ from pathlib import Path
 import numpy as np
 from platformdirs import user_cache_path
 
+from fmnist_utils import downloads
+
 log = logging.getLogger("fmnist_utils")
 
-SYSTEM_DIR = Path("/usr/share/datasets/fashion-mnist")
-DEBIAN_PACKAGE = "dataset-fashion-mnist"
-CONNECT_SECONDS = 20
-DOWNLOAD_SECONDS = 600
-APT_PATIENCE = ("-o", f"Acquire::http::Timeout={CONNECT_SECONDS}", "-o", "Acquire::Retries=1")
 
 Arrays = dict[str, np.ndarray]
 
@@ -218,7 +214,7 @@ def _find(directory: str | Path | None) -> tuple[Arrays, bool]:
         "Fashion-MNIST could not be found. Tried, in this order:\n"
         + "\n".join(f"  - {line}" for line in [f"the cache {cache_file()}", *tried])
         + f"\nPut the four files ({_expected_names()}) from the official release into a folder and set "
-        f"FMNIST_DATA_DIR to it, or install Debian's package {DEBIAN_PACKAGE}."
+        f"FMNIST_DATA_DIR to it, or install Debian's package {downloads.PACKAGE}."
     )
 
 
@@ -237,7 +233,7 @@ def _from_keras_cache() -> Arrays:
 
 
 def _from_system() -> Arrays:
-    return _read_existing(SYSTEM_DIR, "the system copy")
+    return _read_existing(downloads.SYSTEM_DIR, "the system copy")
 
 
 def _read_existing(folder: Path, what: str) -> Arrays:
@@ -247,13 +243,13 @@ def _read_existing(folder: Path, what: str) -> Arrays:
 
 
 def _from_keras_download() -> Arrays:
-    return _download("through Keras", download_with_keras)
+    return _download("through Keras", downloads.with_keras)
 
 
 def _from_debian() -> Arrays:
     if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
-        raise _NotThereError(f"Debian's package {DEBIAN_PACKAGE}: this system has no apt-get")
-    return _download(f"as Debian's package {DEBIAN_PACKAGE}", download_with_apt)
+        raise _NotThereError(f"Debian's package {downloads.PACKAGE}: this system has no apt-get")
+    return _download(f"as Debian's package {downloads.PACKAGE}", downloads.with_apt)
 
 
 def _download(how: str, fill: Callable[[Path], Path]) -> Arrays:
@@ -263,68 +259,7 @@ def _download(how: str, fill: Callable[[Path], Path]) -> Arrays:
         try:
             return read_folder(fill(Path(folder)))
         except (OSError, subprocess.SubprocessError) as error:
-            raise _NotThereError(f"a download {how}: {_last_line(error)}") from error
-
-
-def download_with_keras(folder: Path) -> Path:
-    """Have ``keras.datasets.fashion_mnist.load_data`` fill ``folder``; returns where the files are.
-
-    It runs in a process of its own: Keras reads its home folder once, at import, and waits without a
-    limit for a host that does not answer.
-    """
-    script = (
-        f"import socket; socket.setdefaulttimeout({CONNECT_SECONDS}); "
-        "import keras; keras.datasets.fashion_mnist.load_data()"
-    )
-    home = os.environ | {"KERAS_HOME": str(folder), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    _run([sys.executable, "-c", script], folder, home)
-    return folder / "datasets" / "fashion-mnist"
-
-
-def download_with_apt(folder: Path) -> Path:
-    """Download and unpack Debian's package under ``folder``, without root; returns where the files are.
-
-    If the package is not found, the package lists may be missing, as in a slim container: they are
-    then fetched into ``folder`` too, and the system's own are left as they were.
-    """
-    try:
-        _run(["apt-get", *APT_PATIENCE, "download", DEBIAN_PACKAGE], folder)
-    except subprocess.CalledProcessError:
-        for part in ("lists/partial", "cache/archives/partial"):
-            (folder / part).mkdir(parents=True)
-        private = [
-            *("-o", f"Dir::State::Lists={folder / 'lists'}"),
-            *("-o", f"Dir::Cache={folder / 'cache'}"),
-            *("-o", "APT::Sandbox::User=root"),  # apt's own user may not enter this folder
-        ]
-        _run(
-            ["apt-get", *APT_PATIENCE, *private, "update"], folder, check=False
-        )  # one bad list spoils its status
-        _run(["apt-get", *APT_PATIENCE, *private, "download", DEBIAN_PACKAGE], folder)
-    (package,) = folder.glob("*.deb")
-    _run(["dpkg-deb", "-x", str(package), str(folder / "unpacked")], folder)
-    return folder / "unpacked" / SYSTEM_DIR.relative_to("/")
-
-
-def _run(
-    command: list[str], folder: Path, environment: dict[str, str] | None = None, check: bool = True
-) -> None:
-    subprocess.run(
-        command,
-        cwd=folder,
-        env=environment,
-        timeout=DOWNLOAD_SECONDS,
-        check=check,
-        capture_output=True,
-        text=True,
-    )
-
-
-def _last_line(error: Exception) -> str:
-    said = getattr(error, "stderr", None) or str(error)
-    lines = (said.decode(errors="replace") if isinstance(said, bytes) else said).strip().splitlines()
-    errors = [line for line in lines if line.startswith("E:")]  # apt's, among its warnings
-    return (errors or lines or [type(error).__name__])[-1]
+            raise _NotThereError(f"a download {how}: {downloads.last_line(error)}") from error
 
 
 def _read_idx(folder: Path, file: IdxFile) -> np.ndarray:

@@ -4,10 +4,6 @@
 training that was done before is read back, and a changed line of code trains anew.
 """
 
-import ast
-import hashlib
-import inspect
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,11 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from fmnist_utils import augmentation, data, layers, optimizers, progress, runs
+from fmnist_utils import augmentation, data, keys, layers, optimizers, progress, runs
+from fmnist_utils.keys import same_architecture  # noqa: F401  the lessons' proof that two models are one
 from fmnist_utils.startup import keras, tf
 
 EVALUATION_BATCH = 500  # large enough to be quick, small enough to stay in cache
 STEPS_PER_EXECUTION = 16
+
+# Read at import: a file that is changed while a notebook is open is not the code that the notebook runs.
+_CODE = [
+    keys.code(Path(name))
+    for name in (__file__, *(m.__file__ for m in (augmentation, data, layers, optimizers)))
+]
 
 
 Augment = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # (images, seed) -> images, as ``Augmentation``
@@ -166,10 +169,10 @@ def train_or_load(
         "learning_rate": float(learning_rate),
         "seed": int(seed),
         "train_size": len(train),
-        "augment": _description(augment),
+        "augment": keys.description(augment),
     }
     keras.utils.set_random_seed(seed)
-    folder = runs.runs_dir() / "models" / f"{name}-{_key(model, setup, train, validation)}"
+    folder = runs.runs_dir() / "models" / f"{name}-{keys.key(model, setup, train, validation, _CODE)}"
     if not folder.is_dir():
         _train(model, train, validation, name, setup, augment, folder)
     else:
@@ -253,86 +256,3 @@ class _Progress(keras.callbacks.Callback):
 def _seeds(seed: int | None) -> tf.data.Dataset:
     """An endless stream of random numbers, another one in each epoch, the same for the same ``seed``."""
     return tf.data.Dataset.random(seed=seed or 0, rerandomize_each_iteration=True)
-
-
-def same_architecture(first: keras.Model, second: keras.Model) -> bool:
-    """Whether two models differ in nothing but names and weights."""
-    return _without_names(first.get_config()) == _without_names(second.get_config())
-
-
-def _description(augment: Augment | None) -> dict[str, Any] | None:
-    """An augmentation's settings and code, so that another function has another key."""
-    if augment is None:
-        return None
-    settings = {key: float(v) if isinstance(v, int) else v for key, v in vars(augment).items()}
-    code = augment if inspect.isfunction(augment) else type(augment)
-    return {"settings": settings, "code": "" if _is_ours(code) else inspect.getsource(code)}
-
-
-def _key(model: keras.Model, setup: dict[str, Any], train: data.Split, validation: data.Split) -> str:
-    """Twelve hexadecimal digits that stand for everything that decides what a training gives."""
-    kinds = {type(layer) for layer in model.layers if not _is_ours(type(layer))}
-    parts = [
-        _without_names(model.get_config()),
-        sorted(inspect.getsource(kind) for kind in kinds),
-        setup,
-        train.digest,
-        validation.digest,
-        _CODE,
-        keras.__version__,
-        tf.__version__,
-    ]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
-
-
-def _is_ours(code: Any) -> bool:
-    """Whether a class or function is Keras's or this package's: these are known by version and code."""
-    return code.__module__.split(".")[0] in ("keras", "fmnist_utils")
-
-
-def _without_names(config: dict[str, Any]) -> Any:
-    """A model's configuration without its layers' names: Keras counts them up within a session."""
-    names: dict[str, str] = {}
-
-    def collect(part: Any) -> None:
-        if isinstance(part, dict):
-            inner = part.get("config")
-            if isinstance(inner, dict) and "name" in inner and part.get("class_name") != "DTypePolicy":
-                names.setdefault(inner["name"], f"layer {len(names)}")
-        for value in _children(part):
-            collect(value)
-
-    def rename(part: Any, refers: bool = False) -> Any:
-        if isinstance(part, dict):
-            return {key: rename(value, refers or key in _REFERENCES) for key, value in part.items()}
-        if isinstance(part, list | tuple):
-            return [rename(value, refers) for value in part]
-        return names.get(part, part) if refers and isinstance(part, str) else part
-
-    collect(config)
-    return {key: rename(value, key in _REFERENCES) for key, value in config.items() if key != "name"}
-
-
-_REFERENCES = ("name", "inbound_nodes", "input_layers", "output_layers")  # where a configuration names layers
-
-
-def _children(part: Any) -> list[Any]:
-    if isinstance(part, dict):
-        return list(part.values())
-    return list(part) if isinstance(part, list | tuple) else []
-
-
-def _code(path: Path) -> str:
-    """A module's code without comments and docstrings: rewording them trains nothing anew."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
-    for node in ast.walk(tree):
-        if isinstance(node, documented) and ast.get_docstring(node) is not None:
-            node.body = node.body[1:]
-    return ast.dump(tree)
-
-
-# Read at import: a file that is changed while a notebook is open is not the code that the notebook runs.
-_CODE = [_code(Path(part.__file__)) for part in (augmentation, data, layers, optimizers)] + [
-    _code(Path(__file__))
-]

@@ -9,7 +9,7 @@ import matplotlib
 import numpy as np
 import pytest
 
-from fmnist_utils import data, sources
+from fmnist_utils import data, downloads, sources
 
 matplotlib.use("agg")
 
@@ -23,9 +23,9 @@ def own_folders(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("FMNIST_RUNS_DIR", str(tmp_path / "runs"))
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setattr(sources, "user_cache_path", lambda *_, **__: tmp_path / "cache")
-    monkeypatch.setattr(sources, "SYSTEM_DIR", tmp_path / "system")
-    monkeypatch.setattr(sources, "download_with_keras", _no_network)
-    monkeypatch.setattr(sources, "download_with_apt", _no_network)
+    monkeypatch.setattr(downloads, "SYSTEM_DIR", tmp_path / "system")
+    monkeypatch.setattr(downloads, "with_keras", _no_network)
+    monkeypatch.setattr(downloads, "with_apt", _no_network)
     return tmp_path
 
 

@@ -1,5 +1,7 @@
 """Headless runs: parameters, failures, the run folder. Small notebooks are made here and really executed."""
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -15,6 +17,11 @@ CELLS = {
 print(EPOCHS)
 runs.write_json(runs.runs_dir() / "seen.json", EPOCHS)""",
     "fails": "raise ValueError('no more wool')",
+    "dies": "import os\nos._exit(1)",
+    "sleeps": """import os, time
+from fmnist_utils import runs
+runs.write_json(runs.runs_dir() / "pid.json", os.getpid())
+time.sleep(300)""",
     "shows": "from fmnist_utils import progress\nline = progress.Line('epoch 1')\nline.update('epoch 2')",
 }
 
@@ -120,13 +127,45 @@ def test_two_runs_at_once_keep_to_their_folders(make_notebook, tmp_path):
     assert [runs.read_json(tmp_path / f"run{i}" / "seen.json") for i in (1, 2)] == [1, 2]
 
 
-def test_an_interrupted_run_is_marked_as_failed(make_notebook, tmp_path, monkeypatch):
-    def interrupt(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(batch, "_execute", interrupt)
-    assert __main__.main(["run", str(make_notebook("01_a", "works")), "--to", str(tmp_path / "run")]) == 130
+def test_a_kernel_that_dies_is_reported_in_a_sentence(make_notebook, tmp_path, capsys):
+    status = __main__.main(["run", str(make_notebook("01_a", "works", "dies")), "--to", str(tmp_path / "run")])
+    assert status == 1
+    assert "01_a.ipynb: its kernel died" in capsys.readouterr().err
+    assert (tmp_path / "run" / "notebooks" / "01_a.ipynb").exists()
     assert runs.read_json(tmp_path / "run" / "run.json")["status"] == "failed"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_stopped_is_marked_and_leaves_no_process(number, make_notebook, tmp_path):
+    command = [sys.executable, "-m", "fmnist_utils", "run", str(make_notebook("01_a", "works", "sleeps"))]
+    process = subprocess.Popen(
+        [*command, "--to", str(tmp_path / "run")], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    wait_until((tmp_path / "run" / "pid.json").exists)
+    kernel = runs.read_json(tmp_path / "run" / "pid.json")
+    process.send_signal(number)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "marked as failed" in error
+    assert "Traceback" not in error
+    assert runs.read_json(tmp_path / "run" / "run.json")["status"] == "failed"
+    assert (tmp_path / "run" / "notebooks" / "01_a.ipynb").exists()
+    wait_until(lambda: not running(kernel))
+
+
+def wait_until(condition, seconds=60):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.1)
+
+
+def running(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def test_bad_values_end_with_status_2_and_name_the_parameter(capsys):

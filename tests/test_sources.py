@@ -10,7 +10,7 @@ import warnings
 import numpy as np
 import pytest
 
-from fmnist_utils import data, sources
+from fmnist_utils import data, downloads, sources
 
 
 def same(left, right):
@@ -49,7 +49,7 @@ def test_unzipped_files_are_read_too(tiny, write_idx, own_folders):
 
 
 def test_a_bad_named_folder_stops_even_if_others_are_good(tiny, write_idx, own_folders, monkeypatch):
-    write_idx(sources.SYSTEM_DIR)
+    write_idx(downloads.SYSTEM_DIR)
     monkeypatch.setenv("FMNIST_DATA_DIR", str(own_folders / "nowhere"))
     with pytest.raises(sources.DataError, match="nowhere is not a folder(.|\n)*no other source"):
         sources.load_arrays()
@@ -64,13 +64,13 @@ def test_a_copy_on_this_computer_is_found_and_cached(place, tiny, write_idx, own
     assert same(sources.load_arrays(), tiny), "the cache alone is enough"
 
 
-@pytest.mark.parametrize("downloader", ["download_with_keras", "download_with_apt"])
+@pytest.mark.parametrize("downloader", ["with_keras", "with_apt"])
 def test_downloads_come_last_and_leave_nothing_but_the_cache(
     downloader, tiny, write_idx, own_folders, monkeypatch
 ):
     used = []
     monkeypatch.setattr(sources.shutil, "which", lambda name: f"/usr/bin/{name}")
-    monkeypatch.setattr(sources, downloader, lambda folder: used.append(folder) or write_idx(folder / "deep"))
+    monkeypatch.setattr(downloads, downloader, lambda folder: used.append(folder) or write_idx(folder / "deep"))
     assert same(sources.load_arrays(), tiny)
     assert len(used) == 1
     assert not used[0].exists()
@@ -83,7 +83,7 @@ def test_without_any_source_the_error_lists_all_that_was_tried(tiny, own_folders
     with pytest.raises(sources.DataError) as error:
         sources.load_arrays()
     message = str(error.value)
-    for part in ("cache", "keras", "system", "host not found", sources.DEBIAN_PACKAGE, "FMNIST_DATA_DIR"):
+    for part in ("cache", "keras", "system", "host not found", downloads.PACKAGE, "FMNIST_DATA_DIR"):
         assert part in message
     assert not sources.cache_file().exists()
 
@@ -150,14 +150,14 @@ def test_plain_mnist_is_told_by_its_unequal_classes(tiny, write_idx, own_folders
 
 def test_a_bad_source_is_reported_and_the_next_one_used(tiny, write_idx, own_folders):
     not_gzip(write_idx(own_folders / "keras/datasets/fashion-mnist"), "train_images")
-    write_idx(sources.SYSTEM_DIR)
+    write_idx(downloads.SYSTEM_DIR)
     with pytest.warns(sources.DataWarning, match="no sound gzip file.*next source"):
         assert same(sources.load_arrays(), tiny)
 
 
 @pytest.mark.parametrize("content", [b"", b"not an archive", None])
 def test_a_bad_cache_is_reported_and_replaced(content, tiny, write_idx, own_folders):
-    write_idx(sources.SYSTEM_DIR)
+    write_idx(downloads.SYSTEM_DIR)
     sources.load_arrays()
     path = sources.cache_file()
     if content is None:
@@ -172,7 +172,7 @@ def test_a_bad_cache_is_reported_and_replaced(content, tiny, write_idx, own_fold
 
 
 def test_a_cut_off_cache_is_reported(tiny, write_idx, own_folders):
-    write_idx(sources.SYSTEM_DIR)
+    write_idx(downloads.SYSTEM_DIR)
     sources.load_arrays()
     path = sources.cache_file()
     path.write_bytes(path.read_bytes()[:-1000])
@@ -181,7 +181,7 @@ def test_a_cut_off_cache_is_reported(tiny, write_idx, own_folders):
 
 
 def test_an_unwritable_cache_warns_a_reader_and_stops_a_fetch(tiny, write_idx, own_folders):
-    write_idx(sources.SYSTEM_DIR)
+    write_idx(downloads.SYSTEM_DIR)
     (own_folders / "cache").write_text("a file where the folder should be")
     with pytest.warns(sources.DataWarning, match="could not be written.*XDG_CACHE_HOME"):
         assert same(sources.load_arrays(), tiny)
@@ -240,7 +240,7 @@ def test_a_folder_that_may_not_be_entered_is_passed_over(tiny, write_idx, own_fo
         raise PermissionError(13, "Permission denied", "/root/.keras")
 
     monkeypatch.setattr(sources, "_from_keras_cache", shut)
-    write_idx(sources.SYSTEM_DIR)
+    write_idx(downloads.SYSTEM_DIR)
     with pytest.warns(sources.DataWarning, match="Permission denied: '/root/.keras'"):
         assert same(sources.load_arrays(), tiny)
 
@@ -254,8 +254,10 @@ def _write_real_idx(folder, arrays):
 
 def test_keras_is_asked_to_download_into_a_folder_of_its_own(tmp_path, monkeypatch):
     seen = {}
-    monkeypatch.setattr(sources, "_run", lambda command, folder, home: seen.update(command=command, home=home))
-    place = sources.download_with_keras(tmp_path)
+    monkeypatch.setattr(
+        downloads, "_run", lambda command, folder, home: seen.update(command=command, home=home)
+    )
+    place = downloads.with_keras(tmp_path)
     assert seen["home"]["KERAS_HOME"] == str(tmp_path)
     assert "fashion_mnist.load_data()" in seen["command"][-1]
     assert place == tmp_path / "datasets" / "fashion-mnist"
@@ -268,11 +270,11 @@ def test_apt_fetches_its_lists_into_a_private_folder_when_they_are_missing(tmp_p
         commands.append(command)
         if len(commands) == 1:
             raise subprocess.CalledProcessError(100, command, stderr="E: Unable to locate package")
-        if command[-2:] == ["download", sources.DEBIAN_PACKAGE]:
+        if command[-2:] == ["download", downloads.PACKAGE]:
             (folder / "dataset.deb").touch()
 
-    monkeypatch.setattr(sources, "_run", run)
-    place = sources.download_with_apt(tmp_path)
+    monkeypatch.setattr(downloads, "_run", run)
+    place = downloads.with_apt(tmp_path)
     assert [command[0] for command in commands] == ["apt-get", "apt-get", "apt-get", "dpkg-deb"]
     assert "update" in commands[1]
     assert f"Dir::State::Lists={tmp_path / 'lists'}" in commands[1]
@@ -288,7 +290,7 @@ def test_importing_the_light_modules_does_not_load_tensorflow():
 
 
 def test_load_gives_no_test_labels_and_read_test_logs_its_purpose(tiny, write_idx, own_folders):
-    write_idx(sources.SYSTEM_DIR)
+    write_idx(downloads.SYSTEM_DIR)
     known = data.load()
     assert not hasattr(known, "test_labels")
     with pytest.raises(ValueError, match="purpose"):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fmnist_utils import augmentation, data, models, runs, training
+from fmnist_utils import augmentation, data, keys, models, runs, training
 
 
 @pytest.fixture(autouse=True)
@@ -181,7 +181,7 @@ def test_comments_and_docstrings_do_not_change_the_key_but_code_does(tmp_path):
     codes = []
     for source in ('"""A."""\nx = 1\n', '"""B."""\nx = 1  # one\n', "x = 2\n"):
         path.write_text(source)
-        codes.append(training._code(path))
+        codes.append(keys.code(path))
     assert codes[0] == codes[1] != codes[2]
 
 
