@@ -75,7 +75,7 @@ def test_papermill_runs_from_any_directory(tmp_path, monkeypatch):
     done = papermill(tmp_path, "-p", "EPOCHS", "1", "-p", "TRAIN_SIZE", "2000", "-p", "MODEL", "two_conv")
     assert done.returncode == 0, done.stderr
     metrics = runs.finished(tmp_path / "store")
-    assert {m["name"] for m in metrics} == {"dense", "two_conv", "scaled", "unscaled"}
+    assert {m["name"] for m in metrics} == {"dense", "two_conv", "scaled", "unscaled", "no_dense"}
     assert {m["train_size"] for m in metrics if m["name"] == "two_conv"} == {2000}
     assert {path.name for path in tmp_path.iterdir()} == {"out.ipynb", "store"}
 
