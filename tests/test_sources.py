@@ -237,11 +237,11 @@ def test_sources_are_tried_in_the_stated_order(tiny, own_folders, monkeypatch):
 
 def test_a_folder_that_may_not_be_entered_is_passed_over(tiny, write_idx, own_folders, monkeypatch):
     def shut(*_):
-        raise PermissionError(13, "Permission denied", "/root/.keras")
+        raise PermissionError(13, "Permission denied", "somebody's folder")
 
     monkeypatch.setattr(sources, "_from_keras_cache", shut)
     write_idx(downloads.SYSTEM_DIR)
-    with pytest.warns(sources.DataWarning, match="Permission denied: '/root/.keras'"):
+    with pytest.warns(sources.DataWarning, match="Permission denied.*somebody's folder"):
         assert same(sources.load_arrays(), tiny)
 
 
