@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fmnist_utils import augmentation, data, keys, layers, optimizers, progress, runs
+from fmnist_utils import augmentation, data, keys, layers, optimizers, progress, runs, towers
 from fmnist_utils.keys import same_architecture  # noqa: F401  the lessons' proof that two models are one
 from fmnist_utils.startup import keras, tf
 
@@ -22,7 +22,7 @@ STEPS_PER_EXECUTION = 16
 # Read at import: a file that is changed while a notebook is open is not the code that the notebook runs.
 _CODE = [
     keys.code(Path(name))
-    for name in (__file__, *(m.__file__ for m in (augmentation, data, layers, optimizers)))
+    for name in (__file__, *(m.__file__ for m in (augmentation, data, layers, optimizers, towers)))
 ]
 
 
@@ -114,6 +114,7 @@ def batches(
         batch = tf.cast(tf.gather(images, positions), tf.float32)[..., tf.newaxis] / 255.0
         if augment is not None:
             batch = augment(batch, tf.stack([tf.cast(seed or 0, tf.int64), batch_seed]))
+        batch = tf.ensure_shape(batch, [None, *images.shape[1:], 1])  # an augmentation may have lost it
         return tf.cast(batch, keras.config.floatx()), tf.one_hot(tf.gather(labels, positions), 10)
 
     dataset = tf.data.Dataset.zip(_seeds(seed).take(1).flat_map(order), _seeds(seed))
@@ -135,7 +136,8 @@ def predict(model: keras.Model, images: np.ndarray) -> np.ndarray:
         float32, shape (n, 10).
     """
     unlabelled = data.Split(images, np.zeros(len(images), np.uint8))
-    return model.predict(batches(unlabelled, EVALUATION_BATCH).map(lambda batch, _: batch), verbose=0)
+    pipeline = batches(unlabelled, EVALUATION_BATCH).map(lambda batch, _: batch)
+    return towers.in_towers(model).predict(pipeline, verbose=0)
 
 
 def train_or_load(
@@ -191,7 +193,8 @@ def load(folder: Path) -> Trained:
 
 def _train(model, train, validation, name, setup, augment, folder) -> None:
     model = keras.models.clone_model(model)
-    model.compile(
+    fast = towers.in_towers(model)
+    fast.compile(
         optimizer=optimizers.Adam(setup["learning_rate"]),
         loss="categorical_crossentropy",
         metrics=["accuracy"],
@@ -200,7 +203,7 @@ def _train(model, train, validation, name, setup, augment, folder) -> None:
     )
     shown = _Progress(name, setup["epochs"])
     began = time.perf_counter()
-    history = model.fit(
+    history = fast.fit(
         batches(train, setup["batch_size"], setup["seed"], augment),
         validation_data=batches(validation, EVALUATION_BATCH),
         epochs=setup["epochs"],

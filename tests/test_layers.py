@@ -64,7 +64,7 @@ def test_forward_gradients_and_moving_statistics_agree(options, policy, training
 def test_other_shapes_and_axes_take_keras_own_path(shape, options):
     inputs = np.random.default_rng(2).normal(size=shape).astype("float32")
     stock, fused = pair(shape, **options)
-    assert not fused._can_fuse(tf.constant(inputs))
+    assert not fused.can_fuse(tf.constant(inputs))
     assert_agree(*(forward_and_back(layer, inputs, True) for layer in (stock, fused)), 1e-6)
 
 
@@ -118,3 +118,21 @@ def test_with_stock_layers_needs_nothing_of_this_package(tmp_path):
     assert_agree([model(MAPS)], [stock(MAPS)], 1e-5)
     stock.save(tmp_path / "stock.keras")
     assert "fmnist_utils" not in stock.to_json()
+
+
+@pytest.mark.parametrize("size", [5, 9])
+def test_a_convolution_and_its_gradients_agree_with_keras(size):
+    """5 pixels leave 9 positions, for which the kernel's gradient is one matrix product; 9 leave 49."""
+    rng = np.random.default_rng(4)
+    layer = keras.layers.Conv2D(8, 3, activation="relu", dtype="bfloat16")
+    x = tf.constant(rng.normal(size=(16, size, size, 4)), tf.bfloat16)
+    layer.build(x.shape)
+    wanted = [x, layer.kernel.value, layer.bias.value]
+    results = []
+    for compute in (layer, lambda x: layers.convolution(layer, x, layer.kernel, layer.bias)):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            outputs = compute(x)
+            loss = tf.reduce_sum(tf.cast(outputs, tf.float32) ** 2)
+        results.append([outputs, *tape.gradient(loss, wanted)])
+    assert_agree(*results, 2e-2)

@@ -1,0 +1,163 @@
+"""A model computed in towers: each takes its share of the work to a processor core of its own.
+
+TensorFlow's own way to use two cores is to cut each operation in two. At batch size 64 an operation of the
+lessons' networks takes less than a millisecond, and meeting after each of them costs most of what the second
+core brings. Towers meet less often. Each takes half of the images; or, between a convolution and the batch
+normalization that follows it, half of the filters, since a channel's moments are those of the whole batch.
+"""
+
+from fmnist_utils.layers import BatchNormalization, convolution
+from fmnist_utils.startup import CORES, keras, tf
+
+TOWERS = 1 if tf.config.list_physical_devices("GPU") else min(2, CORES)
+
+_IMAGES, _FILTERS = 0, -1  # the axis along which the towers share a batch
+_layers = keras.layers
+# Layers that treat each channel by itself, and each image by itself. Any other, also one
+# derived from them, gets the whole batch.
+_BY_CHANNEL = (_layers.AveragePooling2D, _layers.Dropout, _layers.MaxPooling2D, _layers.ReLU)
+_BY_IMAGE = (
+    *_BY_CHANNEL,
+    _layers.Activation,
+    _layers.Dense,
+    _layers.Flatten,
+    _layers.GlobalAveragePooling2D,
+    _layers.Reshape,
+)
+
+
+def in_towers(model: keras.Model, towers: int = TOWERS) -> keras.Model:
+    """A model with the same layers and results, computed in towers.
+
+    Args:
+        model: any model; one that is not Sequential comes back as it is.
+        towers: into how many shares the work is cut.
+
+    Returns:
+        A model that shares its layers with ``model``: training one trains the other. The results differ
+        by rounding only.
+    """
+    if not isinstance(model, keras.Sequential):
+        return model
+    images = keras.Input(model.input_shape[1:])
+    work = _Work([images], _IMAGES, towers, images)
+    for layer, following in zip(model.layers, [*model.layers[1:], None], strict=True):
+        work = work.through(layer, following)
+    return keras.Model(images, work.whole(), name=f"{model.name}_in_towers")
+
+
+class _Work:
+    """The tensors at one point of a model: one, or a share for each tower along ``axis``."""
+
+    def __init__(self, shares: list, axis: int, towers: int, images) -> None:
+        self._shares, self._axis, self._towers, self._images = shares, axis, towers, images
+
+    def through(self, layer: keras.Layer, following: keras.Layer | None) -> "_Work":
+        """The outputs of ``layer``, in shares that suit it and the layer after it."""
+        if type(layer) is _layers.Conv2D:
+            return self._through_convolution(layer, following)
+        if self._axis == _FILTERS and _normalizes(layer) and layer.can_fuse(self._shares[0]):
+            return self._with(_ChannelsInTowers(layer)(self._shares), _FILTERS)
+        if type(layer) in (_BY_CHANNEL if self._axis == _FILTERS else _BY_IMAGE):
+            return self._with([layer(share) for share in self._shares], self._axis)
+        return self._with([layer(self.whole())], _IMAGES)
+
+    def _through_convolution(self, layer: keras.layers.Conv2D, following: keras.Layer | None) -> "_Work":
+        plain = _is_plain(layer)
+        if plain and _normalizes(following) and layer.filters % self._towers == 0:
+            return self._with(_FiltersInTowers(layer, self._towers)(self.whole()), _FILTERS)
+        shares = self._by_image()
+        if not plain:
+            return self._with([layer(share) for share in shares], _IMAGES)
+        return self._with([_FiltersInTowers(layer, 1)(share)[0] for share in shares], _IMAGES)
+
+    def whole(self):
+        """All of it as one tensor."""
+        if len(self._shares) == 1:
+            return self._shares[0]
+        joined = _layers.Concatenate(axis=self._axis, autocast=False)(self._shares)
+        return _WithoutPadding()([joined, self._images]) if self._axis == _IMAGES else joined
+
+    def _by_image(self) -> list:
+        if self._axis == _IMAGES and len(self._shares) == self._towers:
+            return self._shares
+        return _Cut(self._towers)(self.whole())
+
+    def _with(self, shares: list, axis: int) -> "_Work":
+        return _Work(shares, axis, self._towers, self._images)
+
+
+def _normalizes(layer: keras.Layer | None) -> bool:
+    return type(layer) is BatchNormalization
+
+
+def _is_plain(layer: keras.layers.Conv2D) -> bool:
+    """Whether ``layers.convolution`` computes it, each filter by itself."""
+    return (
+        layer.padding == "valid"
+        and layer.strides == layer.dilation_rate == (1, 1)
+        and layer.groups == 1
+        and layer.data_format == "channels_last"
+        and layer.use_bias
+        and layer.activation in (keras.activations.relu, keras.activations.linear)
+    )
+
+
+class _Cut(keras.layers.Layer):
+    """A batch cut into nearly equal shares, in order; zeros stand for images that a small batch lacks.
+
+    oneDNN's convolution refuses an empty share.
+    """
+
+    def __init__(self, towers: int) -> None:
+        super().__init__(autocast=False)
+        self._towers = towers
+
+    def call(self, inputs):
+        missing = tf.maximum(self._towers - tf.shape(inputs)[0], 0)
+        padded = tf.pad(inputs, [[0, missing]] + [[0, 0]] * (len(inputs.shape) - 1))
+        images = tf.shape(padded)[0]
+        ends = [images * tower // self._towers for tower in range(self._towers + 1)]
+        return tf.split(padded, tf.experimental.numpy.diff(ends), num=self._towers)
+
+    def compute_output_spec(self, inputs):
+        return [keras.KerasTensor(inputs.shape, inputs.dtype) for _ in range(self._towers)]
+
+
+class _WithoutPadding(keras.layers.Layer):
+    """As many rows as there are images."""
+
+    def __init__(self) -> None:
+        super().__init__(autocast=False)
+
+    def call(self, inputs):
+        joined, images = inputs
+        return joined[: tf.shape(images)[0]]
+
+    def compute_output_spec(self, inputs):
+        return keras.KerasTensor(inputs[0].shape, inputs[0].dtype)
+
+
+class _FiltersInTowers(keras.layers.Layer):
+    """A ``Conv2D``: each tower applies its share of the filters to the whole batch."""
+
+    def __init__(self, layer: keras.layers.Conv2D, towers: int) -> None:
+        super().__init__(dtype=layer.dtype_policy)
+        self.layer, self._towers = layer, towers
+
+    def call(self, inputs):
+        kernels = tf.split(tf.convert_to_tensor(self.layer.kernel), self._towers, axis=-1)
+        biases = tf.split(tf.convert_to_tensor(self.layer.bias), self._towers)
+        pairs = zip(kernels, biases, strict=True)
+        return [convolution(self.layer, inputs, kernel, bias) for kernel, bias in pairs]
+
+
+class _ChannelsInTowers(keras.layers.Layer):
+    """A ``BatchNormalization``: each tower normalizes its share of the channels."""
+
+    def __init__(self, layer: BatchNormalization) -> None:
+        super().__init__(dtype=layer.dtype_policy)
+        self.layer = layer
+
+    def call(self, shares, training=None):
+        return self.layer.in_parts(shares, training)
