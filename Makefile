@@ -3,7 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: run test test-quick lab publish clean setup
+# make bench: half an hour; PyTorch is measured too where .venv can import it
+.PHONY: run test test-quick lab bench publish clean setup
 
 run: setup
 	$(BIN)/python -m fmnist_utils run
@@ -23,6 +24,9 @@ test-quick: setup
 
 lab: setup
 	$(BIN)/jupyter lab notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
+
+bench: setup
+	$(BIN)/python tests/bench/bench.py
 
 publish: setup
 	$(BIN)/python -m fmnist_utils run --publish

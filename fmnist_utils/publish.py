@@ -8,7 +8,7 @@ import nbformat
 
 from fmnist_utils import batch, runs
 
-START, END = "<!-- results: written by make publish -->", "<!-- end of results -->"
+MARKS = ("<!-- results: written by make publish -->", "<!-- end of results -->")
 KEPT_METADATA = ("tags", "jupyter", "scrolled")
 
 
@@ -70,13 +70,14 @@ def cleaned(path: Path) -> nbformat.NotebookNode:
     return notebook
 
 
-def with_table(readme: str, table: str) -> str:
+def with_table(readme: str, table: str, marks: tuple[str, str] = MARKS) -> str:
     """The README with the table between its two marks."""
-    if START not in readme or END not in readme.partition(START)[2]:
-        raise batch.BatchError(f"README.md lacks the marks of the table: {START} and {END}")
-    before, _, rest = readme.partition(START)
-    _, _, after = rest.partition(END)
-    return f"{before}{START}\n{table.strip()}\n{END}{after}"
+    start, end = marks
+    if start not in readme or end not in readme.partition(start)[2]:
+        raise batch.BatchError(f"README.md lacks the marks of the table: {start} and {end}")
+    before, _, rest = readme.partition(start)
+    _, _, after = rest.partition(end)
+    return f"{before}{start}\n{table.strip()}\n{end}{after}"
 
 
 def _joined(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:

@@ -197,7 +197,7 @@ def test_the_results_table_has_a_row_a_model_best_first(tmp_path):
 def test_publishing_cleans_and_moves_everything_together(make_notebook, tmp_path):
     project = tmp_path
     notebook = make_notebook("01_a", "works", "shows")
-    (project / "README.md").write_text(f"top\n{publish.START}\nold\n{publish.END}\nbottom\n")
+    (project / "README.md").write_text(f"top\n{publish.MARKS[0]}\nold\n{publish.MARKS[1]}\nbottom\n")
     folder = batch.run([notebook], {}, tmp_path / "run")
     runs.write_text(folder / "results.md", "| new |\n")
     runs.write_json(folder / "results.json", [])
@@ -208,7 +208,9 @@ def test_publishing_cleans_and_moves_everything_together(make_notebook, tmp_path
 
     publish.publish(folder, project)
 
-    assert (project / "README.md").read_text() == f"top\n{publish.START}\n| new |\n{publish.END}\nbottom\n"
+    assert (
+        project / "README.md"
+    ).read_text() == f"top\n{publish.MARKS[0]}\n| new |\n{publish.MARKS[1]}\nbottom\n"
     assert sorted(p.name for p in (project / "figures").iterdir()) == [
         "01_new.png",
         "results.json",
@@ -225,7 +227,7 @@ def test_publishing_cleans_and_moves_everything_together(make_notebook, tmp_path
 
 def test_only_a_complete_default_run_of_the_present_notebooks_is_published(make_notebook, tmp_path):
     notebook = make_notebook("01_a", "works")
-    (tmp_path / "README.md").write_text(f"{publish.START}\n{publish.END}")
+    (tmp_path / "README.md").write_text(f"{publish.MARKS[0]}\n{publish.MARKS[1]}")
     with_parameters = batch.run([notebook], {"EPOCHS": 2}, tmp_path / "run1")
     with pytest.raises(batch.BatchError, match="default parameters"):
         publish.publish(with_parameters, tmp_path)

@@ -1,0 +1,36 @@
+"""One side of the benchmark: this project's path, on the same network.
+
+``--without`` puts the stock part in the place of one fast part: towers, bn, adam or steps.
+"""
+
+from side import Clock, arguments, report, splits
+
+from fmnist_utils import augmentation, layers, models, optimizers, towers, training
+
+keras = training.keras
+args = arguments(__doc__)
+training.use_precision(args.precision)
+keras.utils.set_random_seed(args.seed)
+train, validation = splits(args)
+model = models.batchnorm()
+if args.without == "bn":
+    model = layers.with_stock_layers(model)
+fast = towers.in_towers(model, 1 if args.without == "towers" else towers.TOWERS)
+fast.compile(
+    optimizer=(keras.optimizers if args.without == "adam" else optimizers).Adam(0.001),
+    loss="categorical_crossentropy",
+    metrics=["accuracy"],
+    steps_per_execution=1 if args.without == "steps" else training.STEPS_PER_EXECUTION,
+    jit_compile=False,
+)
+clock = Clock()
+history = fast.fit(
+    training.batches(train, args.batch, args.seed, augmentation.Augmentation() if args.augment else None),
+    validation_data=training.batches(validation, training.EVALUATION_BATCH),
+    epochs=args.epochs,
+    shuffle=False,
+    verbose=0,
+    callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: clock.lap())],
+)
+accuracy = history.history["val_accuracy"][-1]
+report(clock, accuracy, lambda: training.predict(model, train.images), len(train))
