@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
+# Two processes at a time, half of the cores each: small trainings use two cores best that way.
+SHARED = OMP_NUM_THREADS=$$($(BIN)/python -c "from fmnist_utils import cores; print(cores.share(2))")
 
 # make bench: half an hour; PyTorch is measured too where .venv can import it
 .PHONY: run test test-quick lab bench publish clean setup
@@ -12,15 +14,16 @@ run: setup
 test: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest tests
+	$(SHARED) $(BIN)/python -m pytest tests -n 2 --dist loadfile
 	@echo "Repeating the committed notebooks in a fresh store; nbval compares their outputs (minutes)"
 	@store=$$(mktemp -d) && trap 'rm -rf "$$store"' EXIT && \
-	FMNIST_RUNS_DIR="$$store" $(BIN)/python -m pytest --nbval notebooks/??_*[!0-9].ipynb --durations=12
+	FMNIST_RUNS_DIR="$$store" $(SHARED) $(BIN)/python -m pytest --nbval notebooks/??_*[!0-9].ipynb \
+	-n 2 --dist loadfile --no-loadscope-reorder --durations=12
 
 test-quick: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest tests -m "not slow"
+	$(SHARED) $(BIN)/python -m pytest tests -m "not slow" -n 2 --dist loadfile
 
 lab: setup
 	$(BIN)/jupyter lab notebooks $(if $(filter 0,$(shell id -u)),--allow-root)

@@ -6,7 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
-from fmnist_utils import parameters, sources
+from fmnist_utils import cores, parameters, sources
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -42,10 +42,13 @@ def _parser() -> argparse.ArgumentParser:
     fetch = commands.add_parser("fetch", help="find or download the data, verify it, fill the cache")
     fetch.set_defaults(command=_fetch)
 
-    run = commands.add_parser("run", help="execute notebooks in order into a run folder")
+    run = commands.add_parser("run", help="execute notebooks into a run folder")
     run.add_argument("notebooks", nargs="*", help="paths, names or numbers; none: the whole series")
     run.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="a parameter")
     run.add_argument("--to", type=Path, help="the run folder, new or empty (default: one under runs/)")
+    run.add_argument(
+        "--jobs", type=int, default=min(2, cores.available()), help="notebooks at a time (default: %(default)s)"
+    )
     run.add_argument("--publish", action="store_true", help="then make the run the published one")
     run.set_defaults(command=_run)
 
@@ -63,7 +66,10 @@ def _run(options: argparse.Namespace) -> None:
     from fmnist_utils import batch
 
     folder = batch.run(
-        batch.resolve(options.notebooks), batch.parse(options.p), options.to or batch.new_folder()
+        batch.resolve(options.notebooks),
+        batch.parse(options.p),
+        options.to or batch.new_folder(),
+        options.jobs,
     )
     results = folder / "results.md"
     print(f"\n{results.read_text(encoding='utf-8')}" if results.exists() else "")

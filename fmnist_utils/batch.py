@@ -5,8 +5,9 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import papermill
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
-from fmnist_utils import engine, parameters, progress, runs
+from fmnist_utils import cores, engine, parameters, progress, runs
 
 NOTEBOOKS = runs.PROJECT / "notebooks"
 
@@ -80,24 +81,27 @@ def new_folder() -> Path:
     return runs.PROJECT / "runs" / f"{stamp}-{os.getpid()}"
 
 
-def run(notebooks: Sequence[Path], given: Mapping[str, Any], folder: Path) -> Path:
-    """Execute notebooks in order into a fresh run folder, and write its table of results.
+def run(notebooks: Sequence[Path], given: Mapping[str, Any], folder: Path, jobs: int = 1) -> Path:
+    """Execute notebooks into a fresh run folder, and write its table of results.
 
     ``run.json`` says "running" until the end, then "complete" or "failed". A notebook that fails is kept
-    as far as it came, and those after it are not run.
+    as far as it came; those beside it are stopped, those after it are not run.
 
     Args:
-        notebooks: paths.
+        notebooks: paths, begun in this order.
         given: parameters by name.
         folder: a folder that does not exist yet, or an empty one.
+        jobs: how many notebooks are executed at a time; they share the processor's cores.
 
     Returns:
         ``folder``.
 
     Raises:
-        BatchError: the folder is in use, a parameter is unknown, or a cell failed.
+        BatchError: the folder is in use, a parameter is unknown, ``jobs`` is below 1, or a cell failed.
         ParameterError: a value makes no sense.
     """
+    if jobs < 1:
+        raise RefusedError(f"jobs is {jobs}; at least one notebook at a time is needed.")
     planned = plan(notebooks, given)
     folder = folder.expanduser().resolve()
     state = {
@@ -109,8 +113,8 @@ def run(notebooks: Sequence[Path], given: Mapping[str, Any], folder: Path) -> Pa
     }
     _claim(folder, state)
     try:
-        for notebook, values in planned.items():
-            state["seconds"][notebook.stem] = round(_execute(notebook, values, folder), 1)
+        with _environment(_settings(folder, min(jobs, len(planned)))):
+            _execute_all(planned, folder, jobs, state["seconds"])
         write_results(folder)
     except BaseException as error:
         state |= {"status": "failed", "error": str(error) or type(error).__name__, "ended": runs.now()}
@@ -190,35 +194,66 @@ def _claim(folder: Path, state: Mapping[str, Any]) -> None:
         raise RefusedError(f"{folder} belongs to another run. Name another folder with --to.") from None
 
 
+def _settings(folder: Path, jobs: int) -> dict[str, str]:
+    """Environment variables for the kernels of a run."""
+    settings = {"FMNIST_RUNS_DIR": str(folder), "OMP_NUM_THREADS": str(cores.share(jobs))}
+    if os.environ.get("FMNIST_DATA_DIR"):  # relative to where the command was given, not to the notebook
+        settings["FMNIST_DATA_DIR"] = str(Path(os.environ["FMNIST_DATA_DIR"]).expanduser().resolve())
+    return settings
+
+
+def _execute_all(
+    planned: Mapping[Path, dict[str, Any]], folder: Path, jobs: int, seconds: dict[str, float]
+) -> None:
+    """Execute notebooks, several at a time; ``seconds`` gets what each took. The first failure ends all."""
+    waiting = list(planned)
+    running: dict[Future, Path] = {}
+    with ThreadPoolExecutor(jobs) as pool:
+        try:
+            while waiting or running:
+                while waiting and len(running) < jobs:
+                    path = waiting.pop(0)
+                    running[pool.submit(_execute, path, planned[path], folder)] = path
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    seconds[running.pop(future).stem] = round(future.result(), 1)
+        except BaseException:
+            _stop(running)
+            raise
+
+
+def _stop(futures: Iterable[Future]) -> None:
+    not_done = set(futures)
+    while not_done:  # again and again: a kernel may have been about to start
+        engine.kill_kernels()
+        with suppress(KeyboardInterrupt):  # a second Ctrl-C must not leave kernels behind
+            not_done = wait(futures, timeout=0.5).not_done
+
+
 def _execute(notebook: Path, values: Mapping[str, Any], folder: Path) -> float:
     """Execute one notebook; returns the seconds it took."""
     output = folder / "notebooks" / notebook.name
     output.parent.mkdir(exist_ok=True)
     began = time.perf_counter()
-    settings = {"FMNIST_RUNS_DIR": str(folder)}
-    if os.environ.get("FMNIST_DATA_DIR"):  # relative to where the command was given, not to the notebook
-        settings["FMNIST_DATA_DIR"] = str(Path(os.environ["FMNIST_DATA_DIR"]).expanduser().resolve())
-    with _environment(settings):
-        try:
-            papermill.execute_notebook(
-                str(notebook),
-                str(output),
-                parameters=dict(values),
-                engine_name=engine.ENGINE,
-                progress_bar=False,
-                cwd=str(notebook.parent),
-                title=notebook.stem,
-            )
-        except PapermillExecutionError as error:
-            raise BatchError(
-                f"{notebook.name}, code cell {error.exec_count}: {error.ename}: {_short(error.evalue)}\n"
-                f"The notebook is kept as far as it came: {output}"
-            ) from None
-        except DeadKernelError:
-            raise BatchError(
-                f"{notebook.name}: its kernel died, most likely for want of memory (about 2 GB are needed).\n"
-                f"The notebook is kept as far as it came: {output}"
-            ) from None
+    try:
+        papermill.execute_notebook(
+            str(notebook),
+            str(output),
+            parameters=dict(values),
+            engine_name=engine.ENGINE,
+            progress_bar=False,
+            title=notebook.stem,
+            folder=str(notebook.parent),
+        )
+    except PapermillExecutionError as error:
+        raise BatchError(
+            f"{notebook.name}, code cell {error.exec_count}: {error.ename}: {_short(error.evalue)}\n"
+            f"The notebook is kept as far as it came: {output}"
+        ) from None
+    except DeadKernelError:
+        raise BatchError(
+            f"{notebook.name}: its kernel died, most likely for want of memory (about 2 GB are needed).\n"
+            f"The notebook is kept as far as it came: {output}"
+        ) from None
     seconds = time.perf_counter() - began
     engine.say(f"{notebook.stem}: done in {progress.duration(seconds)}")
     return seconds

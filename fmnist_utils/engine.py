@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 
 import nbformat
 from papermill.clientwrap import PapermillNotebookClient
@@ -11,6 +12,7 @@ from papermill.engines import NBClientEngine, papermill_engines
 from fmnist_utils import progress
 
 ENGINE = "fmnist_utils"
+_running: set["_Client"] = set()
 
 
 class _Client(PapermillNotebookClient):
@@ -23,11 +25,20 @@ class _Client(PapermillNotebookClient):
         return super().process_message(msg, cell, cell_index)
 
 
+def kill_kernels() -> None:
+    """End the kernels of all notebooks that this process is executing; each execution then fails."""
+    for client in list(_running):
+        process = getattr(getattr(client.km, "provisioner", None), "process", None)  # none before its start
+        if process is not None and process.poll() is None:
+            with suppress(OSError):  # it ended in between
+                process.kill()
+
+
 class _Engine(NBClientEngine):
     """papermill's engine with a line for each cell."""
 
     @classmethod
-    def execute_managed_notebook(cls, nb_man, kernel_name, title="", start_timeout=60, **options):
+    def execute_managed_notebook(cls, nb_man, kernel_name, title="", folder="", start_timeout=60, **options):
         total = sum(cell.cell_type == "code" for cell in nb_man.nb.cells)
         number = 0
         start = nb_man.cell_start
@@ -40,9 +51,19 @@ class _Engine(NBClientEngine):
             start(cell, index, **more)
 
         nb_man.cell_start = cell_start
-        client = _Client(nb_man, kernel_name=kernel_name, startup_timeout=start_timeout, timeout=None)
-        # What cells write to stderr reaches the notebook; this is the kernel's own chatter about itself.
-        return client.execute(stderr=subprocess.DEVNULL)
+        client = _Client(
+            nb_man,
+            kernel_name=kernel_name,
+            startup_timeout=start_timeout,
+            timeout=None,
+            resources={"metadata": {"path": folder}},
+        )
+        _running.add(client)
+        try:
+            # What cells write to stderr reaches the notebook; this is the kernel's own chatter about itself.
+            return client.execute(stderr=subprocess.DEVNULL)
+        finally:
+            _running.discard(client)
 
 
 papermill_engines.register(ENGINE, _Engine)

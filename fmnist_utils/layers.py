@@ -1,4 +1,4 @@
-"""What Keras lacks: batch normalization by TensorFlow's fused op."""
+"""What Keras lacks: batch normalization as one fused op, and a quicker gradient for small convolutions."""
 
 import statistics
 import time
@@ -94,7 +94,7 @@ def convolution(layer: keras.layers.Conv2D, inputs, kernel, bias):
     """What ``layer`` computes, with the quicker of two ways to its kernel's gradient.
 
     oneDNN's bfloat16 gradient for a kernel that was applied at few positions, as in the lessons' third
-    convolution (3 x 3 of them), takes three times as long as one matrix product of the patches under the
+    convolution (3 x 3 of them), takes more than twice as long as one matrix product of the patches under the
     kernel with the outputs' gradients.
 
     Args:
@@ -103,9 +103,9 @@ def convolution(layer: keras.layers.Conv2D, inputs, kernel, bias):
         kernel, bias: the layer's, or those of some of its filters.
     """
     kernel, bias = tf.convert_to_tensor(kernel), tf.convert_to_tensor(bias)
-    positions = (inputs.shape[1] - kernel.shape[0] + 1) * (inputs.shape[2] - kernel.shape[1] + 1)
-    by_patches = inputs.dtype == tf.bfloat16 and positions <= _FEW_POSITIONS
-    convolve = _convolve_by_patches if by_patches else _convolve
+    _, height, width, _ = layer.compute_output_shape(inputs.shape)
+    few = None not in (height, width) and height * width <= _FEW_POSITIONS
+    convolve = _convolve_by_patches if few and inputs.dtype == tf.bfloat16 else _convolve
     return layer.activation(tf.nn.bias_add(convolve(inputs, kernel), bias))
 
 

@@ -13,10 +13,13 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -53,6 +56,19 @@ def write_json(path: Path, content: Any) -> None:
 def read_json(path: Path) -> Any:
     """The content of a JSON file."""
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+@contextmanager
+def locked(target: Path) -> Iterator[None]:
+    """Keep other processes from making ``target`` meanwhile: they wait, and then find it made."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    path = target.parent / f".{target.name}.lock"
+    with FileLock(path):
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # Windows does not delete what is open
+                path.unlink()
 
 
 def store(target: Path, fill: Callable[[Path], None]) -> Path:

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from fmnist_utils import cores
+
 
 @contextmanager
 def _stderr_to_nowhere() -> Iterator[None]:
@@ -24,17 +26,8 @@ def _stderr_to_nowhere() -> Iterator[None]:
         os.close(kept)
 
 
-def _cores() -> int:
-    """The cores that this process may use: its share, where OMP_NUM_THREADS gives one, else all it sees."""
-    share = os.environ.get("OMP_NUM_THREADS", "")
-    if share.isdigit():
-        return max(1, int(share))
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-CORES = _cores()
 # Half the cores for one op: two ops side by side use two cores better than one op that is cut in two.
-os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, CORES // 2)))
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(cores.share(2)))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 with _stderr_to_nowhere():
     import keras

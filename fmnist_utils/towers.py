@@ -6,10 +6,11 @@ core brings. Towers meet less often. Each takes half of the images; or, between 
 normalization that follows it, half of the filters, since a channel's moments are those of the whole batch.
 """
 
+from fmnist_utils import cores
 from fmnist_utils.layers import BatchNormalization, convolution
-from fmnist_utils.startup import CORES, keras, tf
+from fmnist_utils.startup import keras, tf
 
-TOWERS = 1 if tf.config.list_physical_devices("GPU") else min(2, CORES)
+TOWERS = 1 if tf.config.list_physical_devices("GPU") else min(2, cores.available())
 
 _IMAGES, _FILTERS = 0, -1  # the axis along which the towers share a batch
 _layers = keras.layers
@@ -22,35 +23,43 @@ _BY_IMAGE = (
     _layers.Dense,
     _layers.Flatten,
     _layers.GlobalAveragePooling2D,
-    _layers.Reshape,
 )
 
 
-def in_towers(model: keras.Model, towers: int = TOWERS) -> keras.Model:
+def in_towers(model: keras.Model, towers: int) -> keras.Model:
     """A model with the same layers and results, computed in towers.
 
     Args:
-        model: any model; one that is not Sequential comes back as it is.
+        model: any model. One that is not Sequential, not built, or whose layers add to the loss or share
+            masks between images comes back as it is.
         towers: into how many shares the work is cut.
 
     Returns:
         A model that shares its layers with ``model``: training one trains the other. The results differ
-        by rounding only.
+        by rounding only; dropout draws for each share.
     """
-    if not isinstance(model, keras.Sequential):
+    if type(model) is not keras.Sequential or not model.built or not all(map(_can_be_shared, model.layers)):
         return model
-    images = keras.Input(model.input_shape[1:])
+    images = keras.Input(model.input_shape[1:], dtype=model.inputs[0].dtype)
     work = _Work([images], _IMAGES, towers, images)
     for layer, following in zip(model.layers, [*model.layers[1:], None], strict=True):
         work = work.through(layer, following)
     return keras.Model(images, work.whole(), name=f"{model.name}_in_towers")
 
 
-class _Work:
-    """The tensors at one point of a model: one, or a share for each tower along ``axis``."""
+def _can_be_shared(layer: keras.Layer) -> bool:
+    regularized = getattr(layer, "activity_regularizer", None) is not None
+    return not regularized and getattr(layer, "noise_shape", None) is None
 
-    def __init__(self, shares: list, axis: int, towers: int, images) -> None:
-        self._shares, self._axis, self._towers, self._images = shares, axis, towers, images
+
+class _Work:
+    """The tensors at one point of a model: one, or a share for each tower along ``axis``.
+
+    ``cut`` is what was last cut into shares of images: it tells how many of them are no padding.
+    """
+
+    def __init__(self, shares: list, axis: int, towers: int, cut) -> None:
+        self._shares, self._axis, self._towers, self._cut = shares, axis, towers, cut
 
     def through(self, layer: keras.Layer, following: keras.Layer | None) -> "_Work":
         """The outputs of ``layer``, in shares that suit it and the layer after it."""
@@ -66,25 +75,26 @@ class _Work:
         plain = _is_plain(layer)
         if plain and _normalizes(following) and layer.filters % self._towers == 0:
             return self._with(_FiltersInTowers(layer, self._towers)(self.whole()), _FILTERS)
-        shares = self._by_image()
+        cut = self._by_image()
         if not plain:
-            return self._with([layer(share) for share in shares], _IMAGES)
-        return self._with([_FiltersInTowers(layer, 1)(share)[0] for share in shares], _IMAGES)
+            return cut._with([layer(share) for share in cut._shares], _IMAGES)
+        return cut._with([_FiltersInTowers(layer, 1)(share)[0] for share in cut._shares], _IMAGES)
 
     def whole(self):
         """All of it as one tensor."""
         if len(self._shares) == 1:
             return self._shares[0]
         joined = _layers.Concatenate(axis=self._axis, autocast=False)(self._shares)
-        return _WithoutPadding()([joined, self._images]) if self._axis == _IMAGES else joined
+        return _WithoutPadding()([joined, self._cut]) if self._axis == _IMAGES else joined
 
-    def _by_image(self) -> list:
+    def _by_image(self) -> "_Work":
         if self._axis == _IMAGES and len(self._shares) == self._towers:
-            return self._shares
-        return _Cut(self._towers)(self.whole())
+            return self
+        whole = self.whole()
+        return _Work(_Cut(self._towers)(whole), _IMAGES, self._towers, whole)
 
     def _with(self, shares: list, axis: int) -> "_Work":
-        return _Work(shares, axis, self._towers, self._images)
+        return _Work(shares, axis, self._towers, self._cut)
 
 
 def _normalizes(layer: keras.Layer | None) -> bool:
@@ -125,14 +135,14 @@ class _Cut(keras.layers.Layer):
 
 
 class _WithoutPadding(keras.layers.Layer):
-    """As many rows as there are images."""
+    """Joined shares, as many rows as the tensor had that was cut."""
 
     def __init__(self) -> None:
         super().__init__(autocast=False)
 
     def call(self, inputs):
-        joined, images = inputs
-        return joined[: tf.shape(images)[0]]
+        joined, cut = inputs
+        return joined[: tf.shape(cut)[0]]
 
     def compute_output_spec(self, inputs):
         return keras.KerasTensor(inputs[0].shape, inputs[0].dtype)

@@ -36,7 +36,8 @@ class Trained:
     Attributes:
         name: what the lesson calls it.
         model: the model after its last epoch.
-        history: ``accuracy``, ``loss``, ``val_accuracy``, ``val_loss``: a list each, one value an epoch.
+        history: ``accuracy``, ``loss``, ``val_accuracy``, ``val_loss``: a list each, one value an epoch
+            (with ``validation_freq`` above 1, one for each validation).
         metrics: the last values and what led to them, as in ``metrics.json``.
         path: its folder in the run.
     """
@@ -136,8 +137,7 @@ def predict(model: keras.Model, images: np.ndarray) -> np.ndarray:
         float32, shape (n, 10).
     """
     unlabelled = data.Split(images, np.zeros(len(images), np.uint8))
-    pipeline = batches(unlabelled, EVALUATION_BATCH).map(lambda batch, _: batch)
-    return towers.in_towers(model).predict(pipeline, verbose=0)
+    return model.predict(batches(unlabelled, EVALUATION_BATCH).map(lambda batch, _: batch), verbose=0)
 
 
 def train_or_load(
@@ -151,6 +151,7 @@ def train_or_load(
     seed: int,
     learning_rate: float = 0.001,
     augment: Augment | None = None,
+    validation_freq: int = 1,
 ) -> Trained:
     """The finished training of this set-up: read back if this run has it, else trained, with progress.
 
@@ -161,6 +162,7 @@ def train_or_load(
         epochs, batch_size, learning_rate: as Keras has them; the optimizer is Adam.
         seed: of the weights, the order of the images, dropout and augmentation.
         augment: random transforms of the training images: an ``Augmentation`` or any function like it.
+        validation_freq: validate every so many epochs; the history has a value for each validation.
 
     Returns:
         The model after its last epoch, and how it got there.
@@ -172,12 +174,12 @@ def train_or_load(
         "seed": int(seed),
         "train_size": len(train),
         "augment": keys.description(augment),
+        "validation_freq": int(validation_freq),
+        "towers": towers.TOWERS,  # each draws its own dropout
     }
     keras.utils.set_random_seed(seed)
     folder = runs.runs_dir() / "models" / f"{name}-{keys.key(model, setup, train, validation, _CODE)}"
-    if not folder.is_dir():
-        _train(model, train, validation, name, setup, augment, folder)
-    else:
+    if folder.is_dir() or not _train_alone(model, train, validation, name, setup, augment, folder):
         progress.Line(f"{name}: read back from this run's models, trained before")
     trained = load(folder)
     keras.utils.set_random_seed(seed)  # what follows must not depend on whether it was trained or read back
@@ -191,9 +193,18 @@ def load(folder: Path) -> Trained:
     return Trained(metrics["name"], model, runs.read_json(folder / "history.json"), metrics, folder)
 
 
+def _train_alone(model, train, validation, name, setup, augment, folder) -> bool:
+    """Train, unless another notebook of this run does just that; returns whether it was trained here."""
+    with runs.locked(folder):
+        if folder.is_dir():
+            return False
+        _train(model, train, validation, name, setup, augment, folder)
+    return True
+
+
 def _train(model, train, validation, name, setup, augment, folder) -> None:
     model = keras.models.clone_model(model)
-    fast = towers.in_towers(model)
+    fast = towers.in_towers(model, setup["towers"])
     fast.compile(
         optimizer=optimizers.Adam(setup["learning_rate"]),
         loss="categorical_crossentropy",
@@ -206,6 +217,7 @@ def _train(model, train, validation, name, setup, augment, folder) -> None:
     history = fast.fit(
         batches(train, setup["batch_size"], setup["seed"], augment),
         validation_data=batches(validation, EVALUATION_BATCH),
+        validation_freq=setup["validation_freq"],
         epochs=setup["epochs"],
         shuffle=False,  # the pipeline does
         verbose=0,
@@ -243,10 +255,9 @@ class _Progress(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         done = epoch + 1
         each = (time.perf_counter() - self._began) / done
-        self._figures = (
-            f"loss {logs['loss']:.3f}, accuracy {logs['accuracy']:.3f}, "
-            f"validation loss {logs['val_loss']:.3f}, accuracy {logs['val_accuracy']:.3f}"
-        )
+        self._figures = f"loss {logs['loss']:.3f}, accuracy {logs['accuracy']:.3f}"
+        if "val_loss" in logs:
+            self._figures += f", validation loss {logs['val_loss']:.3f}, accuracy {logs['val_accuracy']:.3f}"
         left = progress.duration(each * (self._epochs - done))
         pace = f"{progress.duration(each)} an epoch, {left} left"
         self._line.update(f"{self._name}: epoch {done}/{self._epochs}  {self._figures}  {pace}")

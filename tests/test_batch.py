@@ -21,7 +21,17 @@ runs.write_json(runs.runs_dir() / "seen.json", EPOCHS)""",
     "sleeps": """import os, time
 from fmnist_utils import runs
 runs.write_json(runs.runs_dir() / "pid.json", os.getpid())
-time.sleep(300)""",
+time.sleep(300)
+runs.write_json(runs.runs_dir() / "slept.json", True)""",
+    "meets": """import os, time
+from fmnist_utils import runs
+folder = runs.runs_dir()
+(folder / f"here-{os.getpid()}").touch()
+until = time.monotonic() + 100
+while len(list(folder.glob("here-*"))) < 2:
+    assert time.monotonic() < until, "alone"
+    time.sleep(0.1)
+print("cores:", os.environ["OMP_NUM_THREADS"])""",
     "shows": "from fmnist_utils import progress\nline = progress.Line('epoch 1')\nline.update('epoch 2')",
 }
 
@@ -88,7 +98,7 @@ def test_a_run_is_complete_and_shows_cells_and_epochs(make_notebook, tmp_path, c
 
 def test_a_failing_cell_is_named_and_the_partial_notebook_kept(make_notebook, tmp_path, capsys):
     notebooks = [make_notebook("01_a", "works", "fails"), make_notebook("02_b", "works")]
-    status = __main__.main(["run", *map(str, notebooks), "--to", str(tmp_path / "run")])
+    status = __main__.main(["run", *map(str, notebooks), "--jobs", "1", "--to", str(tmp_path / "run")])
     error = capsys.readouterr().err
     assert status == 1
     assert "01_a.ipynb, code cell 3: ValueError: no more wool" in error
@@ -99,6 +109,36 @@ def test_a_failing_cell_is_named_and_the_partial_notebook_kept(make_notebook, tm
     partial = nbformat.read(tmp_path / "run" / "notebooks" / "01_a.ipynb", as_version=4)
     assert any("1\n" in o.get("text", "") for cell in partial.cells for o in cell.get("outputs", []))
     assert not (tmp_path / "run" / "notebooks" / "02_b.ipynb").exists()
+
+
+def test_notebooks_run_side_by_side_and_share_the_cores(make_notebook, tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "6")
+    notebooks = [make_notebook("01_a", "meets"), make_notebook("02_b", "meets")]
+    folder = batch.run(notebooks, {}, tmp_path / "run", jobs=2)
+    for notebook in notebooks:
+        executed = nbformat.read(folder / "notebooks" / notebook.name, as_version=4)
+        assert executed.cells[-1].outputs[0].text == "cores: 3\n"
+    assert os.environ["OMP_NUM_THREADS"] == "6"
+
+
+def test_a_failure_stops_the_notebook_beside_it_and_none_follows(make_notebook, tmp_path):
+    fails = make_notebook("02_b", "meets", "fails")
+    notebooks = [make_notebook("01_a", "meets", "sleeps"), fails, make_notebook("03_c", "works")]
+    with pytest.raises(batch.BatchError, match="02_b.ipynb, code cell 3: ValueError: no more wool"):
+        batch.run(notebooks, {}, tmp_path / "run", jobs=2)
+    assert runs.read_json(tmp_path / "run" / "run.json")["status"] == "failed"
+    assert not (tmp_path / "run" / "notebooks" / "03_c.ipynb").exists()
+    assert not (tmp_path / "run" / "slept.json").exists()
+    kernels = [int(path.name.partition("-")[2]) for path in (tmp_path / "run").glob("here-*")]
+    assert len(kernels) == 2
+    wait_until(lambda: not any(running(kernel) for kernel in kernels))
+
+
+def test_no_notebook_at_a_time_is_refused(make_notebook, tmp_path, capsys):
+    notebook = str(make_notebook("01_a", "works"))
+    assert __main__.main(["run", notebook, "--jobs", "0", "--to", str(tmp_path / "run")]) == 2
+    assert "jobs is 0" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_folder_that_is_in_use_is_left_alone(make_notebook, tmp_path):
@@ -151,6 +191,17 @@ def test_a_run_that_is_stopped_is_marked_and_leaves_no_process(number, make_note
     assert runs.read_json(tmp_path / "run" / "run.json")["status"] == "failed"
     assert (tmp_path / "run" / "notebooks" / "01_a.ipynb").exists()
     wait_until(lambda: not running(kernel))
+
+
+def test_notebooks_side_by_side_are_stopped_together(make_notebook, tmp_path):
+    notebooks = [make_notebook(name, "meets", "sleeps") for name in ("01_a", "02_b")]
+    command = [sys.executable, "-m", "fmnist_utils", "run", *map(str, notebooks), "--jobs", "2"]
+    process = subprocess.Popen([*command, "--to", str(tmp_path / "run")], stdout=subprocess.DEVNULL)
+    wait_until((tmp_path / "run" / "pid.json").exists)
+    kernels = [int(path.name.partition("-")[2]) for path in (tmp_path / "run").glob("here-*")]
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 130
+    wait_until(lambda: not any(running(kernel) for kernel in kernels))
 
 
 def wait_until(condition, seconds=60):

@@ -17,8 +17,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="session")
 def small_run(tmp_path_factory) -> Path:
-    """The whole series, executed with small values into one run folder."""
-    return batch.run(NOTEBOOKS, SMALL, tmp_path_factory.mktemp("small"))
+    """The whole series, executed with small values into one run folder, two notebooks at a time."""
+    return batch.run(NOTEBOOKS, SMALL, tmp_path_factory.mktemp("small"), jobs=2)
 
 
 def changed(text: str) -> str:

@@ -1,5 +1,8 @@
 """The run folder: whole files, whole folders, figures and the log of test reads."""
 
+import threading
+import time
+
 import pytest
 
 from fmnist_utils import runs
@@ -65,3 +68,33 @@ def test_finished_joins_what_training_and_testing_measured(run_folder):
 
 def test_a_markdown_table_aligns_its_columns():
     assert runs.markdown_table(["a", "b"], [["x", "1"]]) == "| a | b |\n| :-- | --: |\n| x | 1 |"
+
+
+def test_who_comes_second_waits_and_finds_it_made(tmp_path):
+    target, began, order = tmp_path / "models" / "net", threading.Event(), []
+
+    def make(name: str) -> None:
+        with runs.locked(target):
+            began.set()
+            if target.exists():
+                order.append(f"{name} found it")
+                return
+            time.sleep(0.3)
+            target.mkdir()
+            order.append(f"{name} made it")
+
+    first = threading.Thread(target=make, args=["first"])
+    first.start()
+    began.wait()
+    make("second")
+    first.join()
+    assert order == ["first made it", "second found it"]
+    assert [path.name for path in target.parent.iterdir()] == ["net"]
+
+
+def test_a_lock_is_released_by_a_failure(tmp_path):
+    with pytest.raises(ValueError, match="no more wool"), runs.locked(tmp_path / "net"):
+        raise ValueError("no more wool")
+    with runs.locked(tmp_path / "net"):
+        pass
+    assert not list(tmp_path.iterdir())

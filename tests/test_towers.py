@@ -137,18 +137,66 @@ def test_dropout_draws_for_each_share():
     assert not np.array_equal(first, second)
 
 
-def test_what_is_not_sequential_comes_back():
+def functional():
     image = keras.Input((28, 28, 1))
-    model = keras.Model(image, keras.layers.Flatten()(image))
+    return keras.Model(image, keras.layers.Flatten()(image))
+
+
+class Own(keras.Sequential):
+    """A student's own kind of model, whose ``train_step`` must not be lost."""
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        functional,
+        lambda: Own([keras.Input((28, 28, 1)), keras.layers.Flatten()]),
+        lambda: keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(10)]),
+        lambda: keras.Sequential(
+            [keras.Input((28, 28, 1)), keras.layers.Conv2D(4, 3, activity_regularizer="l2")]
+        ),
+        lambda: keras.Sequential(
+            [keras.Input((28, 28, 1)), keras.layers.Dropout(0.5, noise_shape=(1, 1, 1, 1))]
+        ),
+    ],
+    ids=["functional", "subclass", "not built", "loss of its own", "shared mask"],
+)
+def test_what_would_compute_something_else_comes_back(build):
+    model = build()
     assert towers.in_towers(model, 2) is model
+
+
+@keras.saving.register_keras_serializable("tests")
+class Rows(keras.layers.Layer):
+    """Turns a batch of images into a batch of four times as many quarters."""
+
+    def call(self, inputs):
+        return tf.reshape(inputs, [-1, 7, 28, 1])
+
+    def compute_output_shape(self, input_shape):
+        return (None, 7, 28, 1)
+
+
+def test_a_layer_may_change_the_number_of_images():
+    body = [Rows(), keras.layers.Conv2D(4, 3), keras.layers.Flatten()]
+    model = keras.Sequential([keras.Input((28, 28, 1)), *body])
+    np.testing.assert_allclose(towers.in_towers(model, 2)(IMAGES), model(IMAGES), atol=1e-5)
+
+
+def test_sizes_may_be_unknown():
+    body = [keras.layers.Conv2D(4, 3, dtype="bfloat16"), keras.layers.GlobalAveragePooling2D()]
+    model = keras.Sequential([keras.Input((None, None, 1)), *body])
+    np.testing.assert_allclose(
+        tf.cast(towers.in_towers(model, 2)(IMAGES), tf.float32), tf.cast(model(IMAGES), tf.float32), atol=1e-2
+    )
 
 
 @pytest.mark.parametrize(("threads", "expected"), [("1", "1 1"), ("2", "2 2"), ("8", "8 2")])
 def test_a_share_of_the_cores_is_kept_to(threads, expected):
-    code = "from fmnist_utils import startup, towers; print(startup.CORES, towers.TOWERS)"
+    code = "from fmnist_utils import cores, towers; print(cores.available(), towers.TOWERS)"
     found = subprocess.run(
         [sys.executable, "-c", code],
-        env=os.environ | {"OMP_NUM_THREADS": threads},
+        env=os.environ | {"OMP_NUM_THREADS": threads, "CUDA_VISIBLE_DEVICES": ""},
         capture_output=True,
         text=True,
         check=True,

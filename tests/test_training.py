@@ -200,9 +200,25 @@ def test_an_interrupted_training_leaves_nothing(small_split, validation, monkeyp
     monkeypatch.setattr(training._Progress, "on_epoch_end", interrupt)
     with pytest.raises(KeyboardInterrupt):
         train(small_split, validation)
-    assert not (runs.runs_dir() / "models").exists()
+    assert not list((runs.runs_dir() / "models").iterdir())
 
 
 def test_the_autotuner_is_off(small_split):
     assert training.batches(small_split, 10).options().autotune.enabled is False
     assert isinstance(training.batches(small_split, 10), tf.data.Dataset)
+
+
+def test_a_training_in_two_towers_is_that_of_one(small_split, validation, monkeypatch):
+    results = []
+    for count in (1, 2):
+        monkeypatch.setattr(training.towers, "TOWERS", count)
+        results.append(train(small_split, validation, model=models.batchnorm(dropout=0.0)))
+    one, two = results
+    assert one.path != two.path
+    np.testing.assert_allclose(one.history["loss"], two.history["loss"], rtol=1e-3)
+
+
+def test_validation_may_wait_for_the_last_epoch(small_split, validation):
+    every, last = (train(small_split, validation, validation_freq=freq) for freq in (1, 2))
+    assert [len(t.history["val_loss"]) for t in (every, last)] == [2, 1]
+    assert last.metrics["val_loss"] == pytest.approx(every.metrics["val_loss"], rel=1e-4)

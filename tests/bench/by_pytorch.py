@@ -1,13 +1,15 @@
-"""One side of the benchmark: PyTorch on the same network, channels-last, tensors in memory, two threads."""
+"""One side of the benchmark: PyTorch on the same network, channels-last, tensors in memory, a thread a core."""
 
 import numpy as np
 import torch
 from side import Clock, arguments, arrays, report
 from torch import nn
 
+from fmnist_utils import cores
+
 args = arguments(__doc__)
 torch.manual_seed(args.seed)
-torch.set_num_threads(2)
+torch.set_num_threads(cores.available())
 
 
 def block(inputs: int, filters: int) -> list[nn.Module]:
