@@ -11,7 +11,8 @@ from fmnist_utils import cores, parameters, sources
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit status: 0, 1 for a run that failed, 2 for one that was refused."""
-    signal.signal(signal.SIGTERM, _stop)  # a cluster's way to say Ctrl-C
+    for number in (signal.SIGINT, signal.SIGTERM):  # SIGTERM is a cluster's way to say Ctrl-C,
+        signal.signal(number, _stop)  # and SIGINT is ignored where a script began this in the background
     options = _parser().parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     sources.log.setLevel(logging.INFO)

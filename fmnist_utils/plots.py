@@ -19,6 +19,7 @@ from fmnist_utils import runs
 from fmnist_utils.data import CLASS_NAMES
 
 COLOURS = tuple(sns.color_palette("colorblind"))
+MARKERS = "osD^vPX*<>"  # one for each colour, for readers who cannot tell the colours apart
 RIGHT, WRONG = COLOURS[0], COLOURS[3]
 DPI = 110
 STYLE = {"font.size": 13, "axes.titlesize": 14, "axes.spines.top": False, "axes.spines.right": False}
@@ -95,7 +96,7 @@ def predictions(
 
 
 def curves(histories: Mapping[str, Mapping[str, Sequence[float]]], training: bool = True) -> Figure:
-    """Accuracy and loss by epoch, side by side, one colour a model.
+    """Accuracy and loss by epoch, side by side, one colour and one marker a model.
 
     Args:
         histories: Keras's ``History.history`` by name.
@@ -103,15 +104,22 @@ def curves(histories: Mapping[str, Mapping[str, Sequence[float]]], training: boo
     """
     figure, axes = _grid(1, 2, (12, 4.4))
     for axis, key, title in zip(axes.flat, ("accuracy", "loss"), ("Accuracy", "Loss"), strict=True):
-        for (name, history), colour in zip(histories.items(), COLOURS, strict=False):
+        for (name, history), colour, marker in zip(histories.items(), COLOURS, MARKERS, strict=False):
             epochs = np.arange(1, len(history[key]) + 1)
-            axis.plot(epochs, history[f"val_{key}"], color=colour, marker="o", markersize=4, label=name)
+            axis.plot(epochs, history[f"val_{key}"], color=colour, marker=marker, markersize=5, label=name)
             if training:
                 axis.plot(epochs, history[key], color=colour, linestyle="--", alpha=0.8)
         axis.set(title=title, xlabel="Epoch")
         axis.xaxis.get_major_locator().set_params(integer=True)
     lines = "validation, dashed: training" if training else "validation"
-    axes.flat[1].legend(title=lines, frameon=False, fontsize=11, title_fontsize=11)
+    figure.legend(
+        *axes.flat[1].get_legend_handles_labels(),
+        title=lines,
+        loc="outside right upper",
+        frameon=False,
+        fontsize=11,
+        title_fontsize=11,
+    )
     return figure
 
 

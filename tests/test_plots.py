@@ -48,9 +48,10 @@ def test_curves_draw_accuracy_and_loss_of_each_model_on_common_axes():
     figure = plots.curves({"one": history, "two": history})
     accuracy, loss = figure.axes
     assert (accuracy.get_title(), loss.get_title()) == ("Accuracy", "Loss")
-    assert [text.get_text() for text in loss.get_legend().get_texts()] == ["one", "two"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["one", "two"]
     assert [list(line.get_ydata()) for line in accuracy.lines] == [[0.4, 0.5], [0.5, 0.6]] * 2
     assert accuracy.lines[0].get_color() == accuracy.lines[1].get_color() != accuracy.lines[2].get_color()
+    assert accuracy.lines[0].get_marker() != accuracy.lines[2].get_marker()
     assert len(plots.curves({"one": history}, training=False).axes[0].lines) == 1
 
 
