@@ -224,8 +224,8 @@ def _execute_all(
 def _stop(futures: Iterable[Future]) -> None:
     not_done = set(futures)
     while not_done:  # again and again: a kernel may have been about to start
-        engine.kill_kernels()
         with suppress(KeyboardInterrupt):  # a second Ctrl-C must not leave kernels behind
+            engine.kill_kernels()
             not_done = wait(futures, timeout=0.5).not_done
 
 

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from fmnist_utils import publish, runs
+from fmnist_utils import cores, publish, runs
 
 HERE = Path(__file__).parent
 MARKS = ("<!-- bench: written by make bench -->", "<!-- end of bench -->")
@@ -67,7 +67,7 @@ def main() -> None:
         for name, (script, options) in rows.items():
             found["sides"][name].append(measure(script, f"{options} --seed {turn}"))
             print(f"round {turn + 1}/{args.rounds}  {name}: {_seconds(found['sides'][name]):.1f} s", flush=True)
-    found["machine"] = measure("machine.py", "", TF_NUM_INTRAOP_THREADS=str(os.cpu_count()))
+    found["machine"] = measure("machine.py", "", TF_NUM_INTRAOP_THREADS=str(cores.available()))
     found["operations"] = measure("operations.py", "--size 12800")
     found["parts"] = {"all of it": _once("")} | {name: _once(options) for name, options in PARTS.items()}
     found["sizes"] = {size: _once(f"--size {size}") for size in SIZES}
@@ -96,7 +96,7 @@ def write(found: dict[str, Any], project: Path) -> None:
     page = "\n\n".join(
         [
             "# Speed, measured in one run",
-            f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}. An epoch is "
+            f"{platform.machine()}, {cores.available()} cores, Python {platform.python_version()}. An epoch is "
             "55,000 images through the 242,442-parameter network and 5,000 validation images; batch size 64 "
             "where nothing else is said. Each side ran in a process of its own, in turns; the median of all "
             "epochs but the first of each process, which compiles.",
