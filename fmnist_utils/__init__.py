@@ -4,4 +4,8 @@ Import the modules one by one (``from fmnist_utils import data, plots``): those 
 TensorFlow do not load it.
 """
 
+from fmnist_utils import limits
+
 __version__ = "0.1.0"
+
+limits.apply()

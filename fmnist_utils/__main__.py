@@ -1,4 +1,4 @@
-"""The command line: ``python -m fmnist_utils fetch | run | publish``."""
+"""The command line: ``python -m fmnist_utils fetch | run | sweep | report | publish``."""
 
 import argparse
 import logging
@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"fmnist_utils: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nfmnist_utils: stopped; the run folder is marked as failed", file=sys.stderr)
+        print(f"\nfmnist_utils: stopped; {options.stopped}", file=sys.stderr)
         return 130
     return 0
 
@@ -38,6 +38,7 @@ def _stop(*_) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m fmnist_utils", description="Batch runs of the notebooks.")
+    parser.set_defaults(stopped="nothing is half-written")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     fetch = commands.add_parser("fetch", help="find or download the data, verify it, fill the cache")
@@ -51,7 +52,29 @@ def _parser() -> argparse.ArgumentParser:
         "--jobs", type=int, default=min(2, cores.available()), help="notebooks at a time (default: %(default)s)"
     )
     run.add_argument("--publish", action="store_true", help="then make the run the published one")
-    run.set_defaults(command=_run)
+    run.set_defaults(command=_run, stopped="the run folder is marked as failed")
+
+    sweep = commands.add_parser("sweep", help="execute one notebook many times, here or on a Dask cluster")
+    sweep.add_argument("notebook", help="path, name or number")
+    sweep.add_argument(
+        *("-p", "--parameter"),
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "VALUES"),
+        help="a parameter's values: 0..4, 32,64,128 or one; every combination is run",
+    )
+    sweep.add_argument("--grid", type=Path, metavar="FILE", help="runs from YAML or CSV, combined with -p")
+    sweep.add_argument("--to", type=Path, help="the sweep's folder (default: one under runs/ for the notebook)")
+    sweep.add_argument("--jobs", type=int, help="runs at a time on this machine (default: what it can hold)")
+    sweep.add_argument("--scheduler", metavar="ADDRESS", help="a Dask scheduler, such as tcp://10.0.0.5:8786")
+    sweep.add_argument("--dry-run", action="store_true", help="list the runs and estimate their time, no more")
+    sweep.set_defaults(command=_sweep, stopped="what is done is kept, and the same command goes on from there")
+
+    report = commands.add_parser("report", help="table, ranking and pictures of a sweep")
+    report.add_argument("folder", type=Path)
+    report.add_argument("--small", type=Path, metavar="FILE", help="also write what varies and came out as CSV")
+    report.set_defaults(command=_report)
 
     publish = commands.add_parser("publish", help="make a complete run the published one")
     publish.add_argument("folder", type=Path)
@@ -77,6 +100,36 @@ def _run(options: argparse.Namespace) -> None:
     print(f"Complete: {folder}")
     if options.publish:
         _publish(argparse.Namespace(folder=folder))
+
+
+def _sweep(options: argparse.Namespace) -> None:
+    from fmnist_utils import batch, grid, report, sweep
+
+    notebook = grid.Notebook(batch.resolve([options.notebook])[0])
+    choices = {name: grid.values(text) for name, text in options.parameter}
+    planned = grid.plan(notebook, grid.read(options.grid) if options.grid else [{}], choices)
+    folder = (options.to or sweep.default_folder(notebook)).expanduser().resolve()
+    asked = sweep.open_folder(notebook, planned, folder)
+    if not asked.left:
+        print(f"All {len(planned)} runs are complete already: {folder}")
+        return
+    from fmnist_utils import cluster  # not before: Dask takes a second to import
+
+    jobs = cluster.local_jobs() if options.jobs is None else options.jobs
+    if options.dry_run:
+        print(sweep.described(asked, jobs))
+        return
+    sources.fetch()  # once, before several workers would
+    sweep.run(asked, options.scheduler, jobs)
+    print(f"\n{report.write(folder)}\n\nComplete: {folder}")
+
+
+def _report(options: argparse.Namespace) -> None:
+    from fmnist_utils import report
+
+    print(report.write(options.folder))
+    if options.small:
+        report.write_small(options.folder, options.small)
 
 
 def _publish(options: argparse.Namespace) -> None:

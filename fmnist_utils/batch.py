@@ -1,24 +1,21 @@
 """The notebooks executed headless by papermill into a run folder. No TensorFlow here."""
 
-import ast
 import json
 import os
 import re
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import papermill
-from nbclient.exceptions import DeadKernelError
-from papermill.exceptions import PapermillExecutionError
 
 from fmnist_utils import cores, engine, parameters, progress, runs
 
 NOTEBOOKS = runs.PROJECT / "notebooks"
+SECONDS = runs.PROJECT / "figures" / "seconds.json"  # what each notebook took in the published run
 
 
 class BatchError(RuntimeError):
@@ -35,7 +32,7 @@ def series(folder: Path = NOTEBOOKS) -> list[Path]:
 
 
 def resolve(names: Sequence[str]) -> list[Path]:
-    """Notebooks by path, by name (``02_basic_cnn``) or by number (``02``); none names all.
+    """Notebooks by path, by name (``02_basic_cnn``) or by number (``02``); none names the whole series.
 
     Raises:
         BatchError: no such notebook; lists those there are.
@@ -47,7 +44,7 @@ def resolve(names: Sequence[str]) -> list[Path]:
 
 def parse(pairs: Sequence[Sequence[str]]) -> dict[str, Any]:
     """``-p NAME VALUE`` pairs; a value that is no Python literal is text."""
-    return {name: _literal(value) for name, value in pairs}
+    return {name: parameters.literal(value) for name, value in pairs}
 
 
 def plan(notebooks: Sequence[Path], given: Mapping[str, Any]) -> dict[Path, dict[str, Any]]:
@@ -88,7 +85,7 @@ def run(notebooks: Sequence[Path], given: Mapping[str, Any], folder: Path, jobs:
     as far as it came; those beside it are stopped, those after it are not run.
 
     Args:
-        notebooks: paths, begun in this order.
+        notebooks: paths, begun in this order; several at a time, those that take longest first.
         given: parameters by name.
         folder: a folder that does not exist yet, or an empty one.
         jobs: how many notebooks are executed at a time; they share the processor's cores.
@@ -113,8 +110,7 @@ def run(notebooks: Sequence[Path], given: Mapping[str, Any], folder: Path, jobs:
     }
     _claim(folder, state)
     try:
-        with _environment(_settings(folder, min(jobs, len(planned)))):
-            _execute_all(planned, folder, jobs, state["seconds"])
+        _execute_all(planned, folder, jobs, state["seconds"])
         write_results(folder)
     except BaseException as error:
         state |= {"status": "failed", "error": str(error) or type(error).__name__, "ended": runs.now()}
@@ -122,6 +118,12 @@ def run(notebooks: Sequence[Path], given: Mapping[str, Any], folder: Path, jobs:
         raise
     runs.write_json(folder / "run.json", state | {"status": "complete", "ended": runs.now()})
     return folder
+
+
+def longest_first(notebooks: Iterable[Path], measured: Path = SECONDS) -> list[Path]:
+    """Notebooks by what they took in the published run, unknown ones first: none is then left to run alone."""
+    seconds = runs.read_json(measured) if measured.exists() else {}
+    return sorted(notebooks, key=lambda path: -seconds.get(path.stem, float("inf")))
 
 
 def write_results(folder: Path) -> str:
@@ -166,17 +168,11 @@ def results_table(metrics: Sequence[Mapping[str, Any]]) -> str:
     return runs.markdown_table(header, map(row, metrics))
 
 
-def _literal(value: str) -> Any:
-    try:
-        return ast.literal_eval(value)
-    except (SyntaxError, ValueError):
-        return value
-
-
 def _resolve_one(name: str) -> Path:
     if Path(name).is_file() and name.endswith(".ipynb"):
         return Path(name).resolve()
     found = [path for path in series() if name in (path.name, path.stem, path.stem[:2])]
+    found += [path for path in NOTEBOOKS.glob("[a-z]*.ipynb") if name in (path.name, path.stem)]
     if not found:
         raise RefusedError(f"There is no notebook {name}. Known: {', '.join(path.stem for path in series())}.")
     return found[0]
@@ -206,14 +202,15 @@ def _execute_all(
     planned: Mapping[Path, dict[str, Any]], folder: Path, jobs: int, seconds: dict[str, float]
 ) -> None:
     """Execute notebooks, several at a time; ``seconds`` gets what each took. The first failure ends all."""
-    waiting = list(planned)
+    environment = _settings(folder, min(jobs, len(planned)))
+    waiting = list(planned) if jobs == 1 else longest_first(planned)
     running: dict[Future, Path] = {}
     with ThreadPoolExecutor(jobs) as pool:
         try:
             while waiting or running:
                 while waiting and len(running) < jobs:
                     path = waiting.pop(0)
-                    running[pool.submit(_execute, path, planned[path], folder)] = path
+                    running[pool.submit(_execute, path, planned[path], folder, environment)] = path
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     seconds[running.pop(future).stem] = round(future.result(), 1)
         except BaseException:
@@ -229,50 +226,12 @@ def _stop(futures: Iterable[Future]) -> None:
             not_done = wait(futures, timeout=0.5).not_done
 
 
-def _execute(notebook: Path, values: Mapping[str, Any], folder: Path) -> float:
+def _execute(notebook: Path, values: Mapping[str, Any], folder: Path, environment: Mapping[str, str]) -> float:
     """Execute one notebook; returns the seconds it took."""
     output = folder / "notebooks" / notebook.name
-    output.parent.mkdir(exist_ok=True)
-    began = time.perf_counter()
     try:
-        papermill.execute_notebook(
-            str(notebook),
-            str(output),
-            parameters=dict(values),
-            engine_name=engine.ENGINE,
-            progress_bar=False,
-            title=notebook.stem,
-            folder=str(notebook.parent),
-        )
-    except PapermillExecutionError as error:
-        raise BatchError(
-            f"{notebook.name}, code cell {error.exec_count}: {error.ename}: {_short(error.evalue)}\n"
-            f"The notebook is kept as far as it came: {output}"
-        ) from None
-    except DeadKernelError:
-        raise BatchError(
-            f"{notebook.name}: its kernel died, most likely for want of memory (about 2 GB are needed).\n"
-            f"The notebook is kept as far as it came: {output}"
-        ) from None
-    seconds = time.perf_counter() - began
+        seconds = engine.execute(notebook, output, values, environment)
+    except engine.NotebookError as error:
+        raise BatchError(f"{error}\nThe notebook is kept as far as it came: {output}") from None
     engine.say(f"{notebook.stem}: done in {progress.duration(seconds)}")
     return seconds
-
-
-@contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Environment variables for the kernels that start meanwhile."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-def _short(message: str, limit: int = 600) -> str:
-    return message if len(message) <= limit else f"{message[:limit]} …"

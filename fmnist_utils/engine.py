@@ -1,76 +1,32 @@
-"""papermill's engine, made to show what runs: each cell, and the epochs of a training as they pass."""
+"""One notebook executed by papermill, whose engine is made to show each cell and each epoch as they pass."""
 
+import os
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 import nbformat
+import papermill
+from nbclient.exceptions import DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
+from papermill.exceptions import PapermillExecutionError
 
-from fmnist_utils import progress
+from fmnist_utils import kernels, progress
 
-ENGINE = "fmnist_utils"
-_running: set["_Client"] = set()
+_ENGINE = "fmnist_utils"
+_running: dict["_Client", str] = {}
 
-
-class _Client(PapermillNotebookClient):
-    """papermill's client, which also shows the progress lines of a training as they pass."""
-
-    def process_message(self, msg, cell, cell_index):
-        content = msg["content"]
-        if content.get("metadata", {}).get(progress.PROGRESS):
-            say(f"    {content['data']['text/plain']}", passing=True)
-        return super().process_message(msg, cell, cell_index)
+Say = Callable[[str, bool], None]  # (text, passing)
 
 
-def kill_kernels() -> None:
-    """End the kernels of all notebooks that this process is executing; each execution then fails."""
-    for client in list(_running):
-        process = getattr(getattr(client.km, "provisioner", None), "process", None)  # none before its start
-        if process is not None and process.poll() is None:
-            with suppress(OSError):  # it ended in between
-                process.kill()
-
-
-class _Engine(NBClientEngine):
-    """papermill's engine with a line for each cell."""
-
-    @classmethod
-    def execute_managed_notebook(cls, nb_man, kernel_name, title="", folder="", start_timeout=60, **options):
-        total = sum(cell.cell_type == "code" for cell in nb_man.nb.cells)
-        number = 0
-        start = nb_man.cell_start
-
-        def cell_start(cell, index=None, **more):
-            nonlocal number
-            if cell.cell_type == "code":
-                number += 1
-                say(f"{title}: cell {number}/{total}  {_first_line(cell)}", passing=True)
-            start(cell, index, **more)
-
-        nb_man.cell_start = cell_start
-        client = _Client(
-            nb_man,
-            kernel_name=kernel_name,
-            startup_timeout=start_timeout,
-            timeout=None,
-            resources={"metadata": {"path": folder}},
-        )
-        _running.add(client)
-        try:
-            # What cells write to stderr reaches the notebook; this is the kernel's own chatter about itself.
-            return client.execute(stderr=subprocess.DEVNULL)
-        finally:
-            _running.discard(client)
-
-
-papermill_engines.register(ENGINE, _Engine)
-
-
-def _first_line(cell: nbformat.NotebookNode) -> str:
-    return cell.source.strip().partition("\n")[0]
+class NotebookError(RuntimeError):
+    """A cell failed or the kernel died; the message says which and why."""
 
 
 def say(text: str, passing: bool = False) -> None:
@@ -80,3 +36,124 @@ def say(text: str, passing: bool = False) -> None:
         print(f"\r{text[:width]:<{width}}", end="" if passing else "\n", flush=True)
     else:
         print(text, flush=True)
+
+
+def execute(
+    notebook: Path,
+    output: Path,
+    values: Mapping[str, Any],
+    environment: Mapping[str, str],
+    owner: str = "",
+    say: Say = say,
+) -> float:
+    """Execute a notebook with papermill.
+
+    Args:
+        notebook: the file; its folder is the working directory.
+        output: where the executed notebook goes, after each cell.
+        values: for its parameters cell.
+        environment: variables for its kernel, beside those of this process.
+        owner: for whom; ``kill_kernels`` can end one owner's kernels.
+        say: is told what passes.
+
+    Returns:
+        The seconds it took.
+
+    Raises:
+        NotebookError: a cell failed or the kernel died; ``output`` holds what came before.
+    """
+    output.parent.mkdir(exist_ok=True)
+    began = time.perf_counter()
+    try:
+        papermill.execute_notebook(
+            str(notebook),
+            str(output),
+            parameters=dict(values),
+            engine_name=_ENGINE,
+            progress_bar=False,
+            title=notebook.stem,
+            folder=str(notebook.parent),
+            environment=environment,
+            owner=owner,
+            say=say,
+        )
+    except PapermillExecutionError as error:
+        message = f"{notebook.name}, code cell {error.exec_count}: {error.ename}: {_short(error.evalue)}"
+        raise NotebookError(message) from None
+    except DeadKernelError:
+        raise NotebookError(
+            f"{notebook.name}: its kernel died, most likely for want of memory (about 2 GB are needed)."
+        ) from None
+    return time.perf_counter() - began
+
+
+def kill_kernels(owner: str | None = None) -> None:
+    """End the kernels of the notebooks that this process is executing, all or one owner's.
+
+    Each execution then fails.
+    """
+    for client, whose in list(_running.items()):
+        process = getattr(getattr(client.km, "provisioner", None), "process", None)  # none before its start
+        if process is not None and process.poll() is None and owner in (None, whose):
+            with suppress(OSError):  # it ended in between
+                process.kill()
+
+
+class _Client(PapermillNotebookClient):
+    """papermill's client, which also shows the progress lines of a training as they pass."""
+
+    say: Say
+
+    def process_message(self, msg, cell, cell_index):
+        content = msg["content"]
+        if content.get("metadata", {}).get(progress.PROGRESS):
+            self.say(f"    {content['data']['text/plain']}", True)
+        return super().process_message(msg, cell, cell_index)
+
+
+class _Engine(NBClientEngine):
+    """papermill's engine with a line for each cell."""
+
+    @classmethod
+    def execute_managed_notebook(
+        cls, nb_man, kernel_name, title, folder, environment, owner, say, start_timeout=60, **options
+    ):
+        total = sum(cell.cell_type == "code" for cell in nb_man.nb.cells)
+        number = 0
+        start = nb_man.cell_start
+
+        def cell_start(cell, index=None, **more):
+            nonlocal number
+            if cell.cell_type == "code":
+                number += 1
+                say(f"{title}: cell {number}/{total}  {_first_line(cell)}", True)
+            start(cell, index, **more)
+
+        nb_man.cell_start = cell_start
+        client = _Client(
+            nb_man,
+            kernel_name=kernel_name,
+            kernel_manager_class=kernels.KernelManager,
+            shutdown_kernel="immediate",  # what it made is saved; a farewell would take a second
+            startup_timeout=start_timeout,
+            timeout=None,
+            resources={"metadata": {"path": folder}},
+        )
+        client.say = say
+        _running[client] = owner
+        try:
+            # What cells write to stderr reaches the notebook; this is the kernel's own chatter about itself.
+            return client.execute(stderr=subprocess.DEVNULL, env=os.environ | dict(environment))
+        finally:
+            del _running[client]
+
+
+papermill_engines.register(_ENGINE, _Engine)
+
+
+def _first_line(cell: nbformat.NotebookNode) -> str:
+    return cell.source.strip().partition("\n")[0]
+
+
+def _short(message: str, limit: int = 600) -> str:
+    return message if len(message) <= limit else f"{message[:limit]} …"

@@ -1,10 +1,8 @@
 """The key of a training: a hash of everything that decides its outcome."""
 
-import ast
 import hashlib
 import inspect
 import json
-from pathlib import Path
 from typing import Any
 
 from fmnist_utils import data
@@ -36,7 +34,7 @@ def key(
         model: its configuration counts, names and weights do not.
         setup: epochs, batch size and the like, as JSON holds them.
         train, validation: the data.
-        code: of the modules that take part, from ``code``.
+        code: of the modules that take part, from ``fingerprint.code``.
     """
     kinds = {type(layer) for layer in model.layers if not _is_ours(type(layer))}
     parts = [
@@ -84,13 +82,3 @@ def _children(part: Any) -> list[Any]:
     if isinstance(part, dict):
         return list(part.values())
     return list(part) if isinstance(part, list | tuple) else []
-
-
-def code(path: Path) -> str:
-    """A module's code without comments and docstrings: rewording them trains nothing anew."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
-    for node in ast.walk(tree):
-        if isinstance(node, documented) and ast.get_docstring(node) is not None:
-            node.body = node.body[1:]
-    return ast.dump(tree)

@@ -1,5 +1,6 @@
 """The notebooks' parameters: which values make sense, checked before anything is trained."""
 
+import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -69,8 +70,18 @@ RULES: dict[str, Number | Choice] = {
     "SEARCHED": Number(int, 100, 60_000),
     "EMBEDDED": Number(int, 100, 10_000),
     "MODEL": Choice(("all", "two_conv", "three_conv", "blog")),
+    "NETWORK": Choice(("dense", "two_conv", "three_conv", "control", "batchnorm")),
+    "OPTIMIZER": Choice(("adam", "adamw", "sgd", "onecycle", "muon")),
     "PRECISION": Choice(("auto", "bfloat16", "float32")),
 }
+
+
+def literal(text: str) -> Any:
+    """The value that a text stands for: a Python literal, or else the text itself."""
+    try:
+        return ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        return text
 
 
 def check(parameters: Mapping[str, Any]) -> None:

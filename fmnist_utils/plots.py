@@ -7,9 +7,11 @@ told apart by a mark as well as by colour.
 import base64
 import io
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import seaborn as sns
 from IPython.display import display
 from matplotlib.figure import Figure
@@ -40,6 +42,13 @@ def show(figure: Figure, description: str, save_as: str | None = None, dpi: int 
     plt.close(figure)
     image = base64.b64encode(png).decode()
     display({"image/png": image, "text/plain": description}, raw=True, metadata={"alt": description})
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG and close it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(_png(figure, DPI))
+    plt.close(figure)
 
 
 def images(
@@ -225,6 +234,54 @@ def intervals(values: Mapping[str, tuple[float, float, float]], xlabel: str, tit
     axis.axvline(0, color="0.4", linewidth=1)
     axis.set(xlabel=xlabel, title=title, yticks=range(len(values)), yticklabels=list(values))
     axis.set_ylim(len(values) - 0.5, -0.5)
+    return figure
+
+
+def strips(values: Mapping[str, Sequence[float]], xlabel: str, title: str = "") -> Figure:
+    """Every point of several groups, a line each, with the mean and one standard deviation on both sides.
+
+    Args:
+        values: the points by name.
+        xlabel, title: texts.
+    """
+    with plt.rc_context(STYLE):
+        figure, axis = plt.subplots(figsize=(9, 0.42 * len(values) + 1.5), layout="constrained")
+    for row, points in enumerate(values.values()):
+        axis.plot(points, [row] * len(points), "o", color=COLOURS[0], alpha=0.45, markersize=6)
+        deviation = np.std(points, ddof=1) if len(points) > 1 else 0.0
+        axis.errorbar(np.mean(points), row, xerr=deviation, fmt="|", color="black", markersize=14, capsize=4)
+    axis.set(xlabel=xlabel, title=title, yticks=range(len(values)), yticklabels=list(values))
+    axis.set_ylim(len(values) - 0.5, -0.5)
+    axis.grid(axis="x", color="0.9")
+    return figure
+
+
+def by_value(table: pd.DataFrame, x: str, y: str, group: str) -> Figure:
+    """A column of a table against another one's values: every point, and the means with one standard deviation.
+
+    Args:
+        table: a row a point.
+        x: a column with few values, in whose order they are drawn.
+        y: a column of numbers.
+        group: a column whose values get a colour and a marker each.
+    """
+    names = list(dict.fromkeys(table[group]))
+    style = {
+        "data": table,
+        "x": x,
+        "y": y,
+        "hue": group,
+        "hue_order": names,
+        "dodge": 0.3 if names[1:] else False,
+    }
+    colours = [COLOURS[i % len(COLOURS)] for i in range(len(names))]
+    with plt.rc_context(STYLE):
+        figure, axis = plt.subplots(figsize=(9, 5), layout="constrained")
+        markers = [MARKERS[i % len(MARKERS)] for i in range(len(names))]
+        sns.pointplot(**style, palette=colours, errorbar="sd", capsize=0.08, markers=markers, ax=axis)
+        style["dodge"] = bool(names[1:])
+        sns.stripplot(**style, palette=colours, alpha=0.35, jitter=False, legend=False, ax=axis)
+    sns.move_legend(axis, "center left", bbox_to_anchor=(1.0, 0.5), frameon=False, title=None)
     return figure
 
 

@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import nbformat
 
@@ -31,7 +32,7 @@ def publish(folder: Path, project: Path = runs.PROJECT) -> None:
         )
     with tempfile.TemporaryDirectory(dir=project, prefix=".publishing-") as beside:
         prepared = Path(beside)
-        _prepare(folder, project, prepared, names)
+        _prepare(folder, project, prepared, state)
         for old in (project / "figures").glob("[0-9][0-9]_*.png"):
             old.unlink()
         for path in sorted(path for path in prepared.rglob("*") if path.is_file()):
@@ -40,16 +41,17 @@ def publish(folder: Path, project: Path = runs.PROJECT) -> None:
             path.replace(target)
 
 
-def _prepare(folder: Path, project: Path, prepared: Path, names: list[str]) -> None:
+def _prepare(folder: Path, project: Path, prepared: Path, state: dict[str, Any]) -> None:
     """Lay out everything that will be published; whatever can fail fails here."""
     (prepared / "notebooks").mkdir()
     (prepared / "figures").mkdir()
-    for name in names:
+    for name in state["notebooks"]:
         clean = cleaned(folder / "notebooks" / name)
         _require_same_source(clean, project / "notebooks" / name)
         nbformat.write(clean, prepared / "notebooks" / name)
     for path in [*(folder / "figures").glob("*.png"), folder / "results.md", folder / "results.json"]:
         shutil.copyfile(path, prepared / "figures" / path.name)
+    runs.write_json(prepared / "figures" / batch.SECONDS.name, state["seconds"])
     table = (folder / "results.md").read_text(encoding="utf-8")
     readme = with_table((project / "README.md").read_text(encoding="utf-8"), table)
     runs.write_text(prepared / "README.md", readme)

@@ -95,6 +95,14 @@ def store(target: Path, fill: Callable[[Path], None]) -> Path:
     return target
 
 
+def discard(folder: Path) -> None:
+    """Delete a folder, renamed first, so that at no moment a half of it stands in its place."""
+    if folder.is_dir():
+        condemned = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+        folder.rename(condemned / folder.name)
+        shutil.rmtree(condemned)
+
+
 def figure_path(name: str) -> Path:
     """Where this run keeps the figure ``name`` (without ``.png``); makes the folder."""
     folder = runs_dir() / "figures"

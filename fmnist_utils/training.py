@@ -4,15 +4,16 @@
 training that was done before is read back, and a changed line of code trains anew.
 """
 
+import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fmnist_utils import augmentation, data, keys, layers, optimizers, progress, runs, towers
+from fmnist_utils import augmentation, data, fingerprint, keys, layers, optimizers, progress, runs, towers
 from fmnist_utils.keys import same_architecture  # noqa: F401  the lessons' proof that two models are one
 from fmnist_utils.startup import keras, tf
 
@@ -21,7 +22,7 @@ STEPS_PER_EXECUTION = 16
 
 # Read at import: a file that is changed while a notebook is open is not the code that the notebook runs.
 _CODE = [
-    keys.code(Path(name))
+    fingerprint.code(Path(name))
     for name in (__file__, *(m.__file__ for m in (augmentation, data, layers, optimizers, towers)))
 ]
 
@@ -150,6 +151,7 @@ def train_or_load(
     batch_size: int,
     seed: int,
     learning_rate: float = 0.001,
+    optimizer: keras.optimizers.Optimizer | None = None,
     augment: Augment | None = None,
     validation_freq: int = 1,
 ) -> Trained:
@@ -159,7 +161,9 @@ def train_or_load(
         model: the architecture; its weights are drawn anew from ``seed``.
         train, validation: what to fit and what to watch.
         name: what the lesson calls it; part of its folder's name, not of the key.
-        epochs, batch_size, learning_rate: as Keras has them; the optimizer is Adam.
+        epochs, batch_size, learning_rate: as Keras has them.
+        optimizer: its settings are what counts, a fresh one is made of them; None is Adam with
+            ``learning_rate``, in fused ops.
         seed: of the weights, the order of the images, dropout and augmentation.
         augment: random transforms of the training images: an ``Augmentation`` or any function like it.
         validation_freq: validate every so many epochs; the history has a value for each validation.
@@ -171,6 +175,7 @@ def train_or_load(
         "epochs": int(epochs),
         "batch_size": int(batch_size),
         "learning_rate": float(learning_rate),
+        "optimizer": optimizer and keras.saving.serialize_keras_object(optimizer),
         "seed": int(seed),
         "train_size": len(train),
         "augment": keys.description(augment),
@@ -184,6 +189,51 @@ def train_or_load(
     trained = load(folder)
     keras.utils.set_random_seed(seed)  # what follows must not depend on whether it was trained or read back
     return trained
+
+
+def fit(
+    model: keras.Model,
+    train: data.Split,
+    validation: data.Split,
+    *,
+    epochs: int,
+    batch_size: int,
+    seed: int,
+    optimizer: keras.optimizers.Optimizer,
+    augment: Augment | None = None,
+    validation_freq: int = 1,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> dict[str, list[float]]:
+    """Train a model in place, from the weights that it has, without keeping anything.
+
+    Args:
+        model: the architecture.
+        train, validation: what to fit and what to watch.
+        epochs, batch_size, validation_freq, callbacks: as Keras has them.
+        seed: of the order of the images and of augmentation.
+        optimizer: a fresh one.
+        augment: random transforms of the training images.
+
+    Returns:
+        The history, as Keras's ``History.history``.
+    """
+    fast = towers.in_towers(model, towers.TOWERS)
+    fast.compile(
+        optimizer=optimizer,
+        loss="categorical_crossentropy",
+        metrics=["accuracy"],
+        steps_per_execution=STEPS_PER_EXECUTION,
+        jit_compile=False,  # XLA on a CPU was measured to be twice as slow
+    )
+    return fast.fit(
+        batches(train, batch_size, seed, augment),
+        validation_data=batches(validation, EVALUATION_BATCH),
+        validation_freq=validation_freq,
+        epochs=epochs,
+        shuffle=False,  # the pipeline does
+        verbose=0,
+        callbacks=list(callbacks),
+    ).history
 
 
 def load(folder: Path) -> Trained:
@@ -204,25 +254,24 @@ def _train_alone(model, train, validation, name, setup, augment, folder) -> bool
 
 def _train(model, train, validation, name, setup, augment, folder) -> None:
     model = keras.models.clone_model(model)
-    fast = towers.in_towers(model, setup["towers"])
-    fast.compile(
-        optimizer=optimizers.Adam(setup["learning_rate"]),
-        loss="categorical_crossentropy",
-        metrics=["accuracy"],
-        steps_per_execution=STEPS_PER_EXECUTION,
-        jit_compile=False,  # XLA on a CPU was measured to be twice as slow
-    )
+    if setup["optimizer"]:
+        optimizer = keras.saving.deserialize_keras_object(copy.deepcopy(setup["optimizer"]))  # it alters it
+    else:
+        optimizer = optimizers.Adam(setup["learning_rate"])
     shown = _Progress(name, setup["epochs"])
     began = time.perf_counter()
-    history = fast.fit(
-        batches(train, setup["batch_size"], setup["seed"], augment),
-        validation_data=batches(validation, EVALUATION_BATCH),
-        validation_freq=setup["validation_freq"],
+    history = fit(
+        model,
+        train,
+        validation,
         epochs=setup["epochs"],
-        shuffle=False,  # the pipeline does
-        verbose=0,
+        batch_size=setup["batch_size"],
+        seed=setup["seed"],
+        optimizer=optimizer,
+        augment=augment,
+        validation_freq=setup["validation_freq"],
         callbacks=[shown],
-    ).history
+    )
     seconds = time.perf_counter() - began
     metrics = {
         "name": name,

@@ -6,12 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import matplotlib
+import nbformat
 import numpy as np
 import pytest
 
 from fmnist_utils import data, downloads, sources
 
 matplotlib.use("agg")
+
+pytest_plugins = ["tiny_sweep"]
 
 COUNTS = {"train": 40, "test": 20}
 
@@ -73,3 +76,19 @@ def real() -> data.FashionMNIST:
 def small_split(real) -> data.Split:
     """A hundred real training images, ten of each class."""
     return data.subset(real.train, 100, seed=0)
+
+
+@pytest.fixture
+def write_notebook(tmp_path):
+    """A function that makes a notebook of a parameters cell and the given cells, and returns its path."""
+
+    def write(name: str, *sources: str, parameters: str = "EPOCHS: int = 1  # passes") -> Path:
+        tagged = nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]})
+        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+        cells = [tagged, *map(nbformat.v4.new_code_cell, sources)]
+        path = tmp_path / "notebooks" / f"{name}.ipynb"
+        path.parent.mkdir(exist_ok=True)
+        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), path)
+        return path
+
+    return write

@@ -3,10 +3,13 @@
 import os
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
+import psutil
 
 from fmnist_utils import batch
 
@@ -56,3 +59,16 @@ def nbval(notebook: Path, store: Path, report: Path) -> dict[int, bool]:
         int(case.get("name").split()[-1]): case.find("failure") is None and case.find("error") is None
         for case in ElementTree.parse(report).iter("testcase")
     }
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait for a condition, and fail if it does not come."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.1)
+
+
+def running(pid: int) -> bool:
+    """Whether there is such a process, other than as a zombie."""
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE

@@ -9,6 +9,7 @@ import time
 import nbformat
 import papermill
 import pytest
+from helpers import running, wait_until
 
 from fmnist_utils import __main__, batch, parameters, progress, publish, runs
 
@@ -37,19 +38,8 @@ print("cores:", os.environ["OMP_NUM_THREADS"])""",
 
 
 @pytest.fixture
-def make_notebook(tmp_path):
-    def make(name: str, *kinds: str):
-        parameters_cell = nbformat.v4.new_code_cell(
-            "EPOCHS: int = 1  # passes", metadata={"tags": ["parameters"]}
-        )
-        cells = [parameters_cell, *(nbformat.v4.new_code_cell(CELLS[kind]) for kind in kinds)]
-        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-        path = tmp_path / "notebooks" / f"{name}.ipynb"
-        path.parent.mkdir(exist_ok=True)
-        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), path)
-        return path
-
-    return make
+def make_notebook(write_notebook):
+    return lambda name, *kinds: write_notebook(name, *(CELLS[kind] for kind in kinds))
 
 
 def test_values_are_read_as_literals():
@@ -119,6 +109,14 @@ def test_notebooks_run_side_by_side_and_share_the_cores(make_notebook, tmp_path,
         executed = nbformat.read(folder / "notebooks" / notebook.name, as_version=4)
         assert executed.cells[-1].outputs[0].text == "cores: 3\n"
     assert os.environ["OMP_NUM_THREADS"] == "6"
+
+
+def test_several_at_a_time_begin_with_the_longest(tmp_path):
+    runs.write_json(tmp_path / "seconds.json", {"01_a": 5.0, "02_b": 9.0, "03_c": 7.0})
+    notebooks = [tmp_path / f"{name}.ipynb" for name in ("01_a", "02_b", "03_c", "04_new")]
+    ordered = batch.longest_first(notebooks, tmp_path / "seconds.json")
+    assert [path.stem for path in ordered] == ["04_new", "02_b", "03_c", "01_a"]
+    assert batch.longest_first(notebooks, tmp_path / "missing.json") == notebooks
 
 
 def test_a_failure_stops_the_notebook_beside_it_and_none_follows(make_notebook, tmp_path):
@@ -204,21 +202,6 @@ def test_notebooks_side_by_side_are_stopped_together(make_notebook, tmp_path):
     wait_until(lambda: not any(running(kernel) for kernel in kernels))
 
 
-def wait_until(condition, seconds=60):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.1)
-
-
-def running(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
 def test_bad_values_end_with_status_2_and_name_the_parameter(capsys):
     assert __main__.main(["run", "02", "-p", "EPOCHS", "-1"]) == 2
     assert "EPOCHS = -1" in capsys.readouterr().err
@@ -266,6 +249,7 @@ def test_publishing_cleans_and_moves_everything_together(make_notebook, tmp_path
         "01_new.png",
         "results.json",
         "results.md",
+        "seconds.json",
     ]
     text = notebook.read_text()
     assert "papermill" not in text

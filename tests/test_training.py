@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fmnist_utils import augmentation, data, keys, models, runs, training
+from fmnist_utils import augmentation, data, fingerprint, models, runs, training
 
 
 @pytest.fixture(autouse=True)
@@ -116,6 +116,7 @@ def test_the_same_seed_trains_the_same_network(small_split, validation, monkeypa
         {"epochs": 1},
         {"batch_size": 20},
         {"learning_rate": 0.01},
+        {"optimizer": keras.optimizers.SGD(0.01)},
         {"augment": augmentation.Augmentation()},
         {"augment": lambda images, seed: images},
         {"model": models.two_conv(dropout=0.4)},
@@ -181,7 +182,7 @@ def test_comments_and_docstrings_do_not_change_the_key_but_code_does(tmp_path):
     codes = []
     for source in ('"""A."""\nx = 1\n', '"""B."""\nx = 1  # one\n', "x = 2\n"):
         path.write_text(source)
-        codes.append(keys.code(path))
+        codes.append(fingerprint.code(path))
     assert codes[0] == codes[1] != codes[2]
 
 
@@ -216,6 +217,28 @@ def test_a_training_in_two_towers_is_that_of_one(small_split, validation, monkey
     one, two = results
     assert one.path != two.path
     np.testing.assert_allclose(one.history["loss"], two.history["loss"], rtol=1e-3)
+
+
+def test_another_optimizer_trains_afresh_from_its_settings(small_split, validation):
+    rate = keras.optimizers.schedules.CosineDecay(0.05, 8)
+    optimizer = keras.optimizers.SGD(rate, momentum=0.9, nesterov=True)
+    others = [keras.optimizers.SGD(rate, momentum=0.8, nesterov=True), keras.optimizers.AdamW(0.05)]
+    known = [key(small_split, validation, optimizer=o) for o in (optimizer, optimizer, *others)]
+    assert known[0] == known[1]
+    assert len(set(known)) == 3
+    trained = train(small_split, validation, optimizer=optimizer)
+    assert trained.path.name == known[0]
+    assert not optimizer.built, "the given one is left alone"
+
+
+def test_fit_trains_in_place_with_callbacks(small_split, validation):
+    model = models.two_conv()
+    before = model.get_weights()[0].copy()
+    stop = keras.callbacks.EarlyStopping("val_loss", min_delta=100.0, patience=1)
+    options = {"epochs": 5, "batch_size": 30, "seed": 0, "optimizer": keras.optimizers.SGD(0.01)}
+    history = training.fit(model, small_split, validation, **options, callbacks=[stop])
+    assert len(history["val_loss"]) == 2
+    assert not np.array_equal(before, model.get_weights()[0])
 
 
 def test_validation_may_wait_for_the_last_epoch(small_split, validation):

@@ -1,0 +1,145 @@
+"""A sweep's grid: which parameters a notebook has, and which of their values are to be run."""
+
+import ast
+import csv
+import itertools
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import yaml
+
+from fmnist_utils import parameters
+
+Run = dict[str, Any]  # one run's parameters by name
+
+
+class Notebook:
+    """A notebook to be run many times.
+
+    Attributes:
+        name: the file's name without its ending.
+        text: the notebook without outputs, as JSON.
+        cells: the sources of its code cells.
+        defaults: the literals of its parameters cell by name.
+        kinds: their types.
+    """
+
+    def __init__(self, path: Path) -> None:
+        content = nbformat.read(path, as_version=4)
+        code = [cell for cell in content.cells if cell.cell_type == "code"]
+        for cell in code:
+            cell.outputs, cell.execution_count = [], None
+        self.name = path.stem
+        self.text = nbformat.writes(content)
+        self.cells = [cell.source for cell in code]
+        tagged = [cell.source for cell in code if "parameters" in cell.metadata.get("tags", [])]
+        self.defaults = _literals("\n".join(tagged))
+        self.kinds = {name: type(value) for name, value in self.defaults.items()}
+
+    def complete(self, run: Run) -> Run:
+        """A run's parameters with the defaults of those that it does not name."""
+        return self.defaults | run
+
+
+def values(text: str) -> list[Any]:
+    """The values of a parameter: ``32,64,128``, ``0..4`` (both ends included) or a single one.
+
+    What is no Python literal is text.
+    """
+    found: list[Any] = []
+    for part in text.split(","):
+        bounds = re.fullmatch(r"\s*(-?\d+)\.\.(-?\d+)\s*", part)
+        found += range(int(bounds[1]), int(bounds[2]) + 1) if bounds else [parameters.literal(part.strip())]
+    return found
+
+
+def product(choices: Mapping[str, Sequence[Any]]) -> list[Run]:
+    """Every combination of the values, the last name's changing fastest."""
+    return [
+        dict(zip(choices, combination, strict=True)) for combination in itertools.product(*choices.values())
+    ]
+
+
+def read(path: Path) -> list[Run]:
+    """Runs from a file.
+
+    Args:
+        path: YAML with a grid (for each name a value, a list of values or a range such as ``0..4``) or a
+            list of grids; or CSV with the names in the first line and a run in each other.
+
+    Raises:
+        ParameterError: the file says neither.
+    """
+    if path.suffix.lower() == ".csv":
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        return [{name: parameters.literal(value) for name, value in row.items()} for row in rows]
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise parameters.ParameterError(f"{path} is no YAML: {error}") from None
+    grids = content if isinstance(content, list) else [content]
+    if not grids or not all(isinstance(one, dict) for one in grids):
+        raise parameters.ParameterError(
+            f"{path} holds no runs. Expected names with their values, or a list of such grids."
+        )
+    return [run for one in grids for run in product({name: _listed(value) for name, value in one.items()})]
+
+
+def plan(notebook: Notebook, listed: Iterable[Run], choices: Mapping[str, Sequence[Any]]) -> list[Run]:
+    """The runs of a sweep, each once: every listed run in every combination of the choices.
+
+    Raises:
+        ParameterError: names every unknown parameter, wrong type and senseless value of all runs.
+    """
+    runs = [_typed(notebook, one | other) for one in listed for other in product(choices)]
+    unique = {repr(sorted(notebook.complete(run).items())): run for run in runs}
+    wrong = dict.fromkeys(problem for run in runs for problem in _problems(notebook, run))
+    if wrong:
+        raise parameters.ParameterError("; ".join(wrong) + ".")
+    if not unique:
+        raise parameters.ParameterError("The grid is empty: no run is left to do.")
+    return list(unique.values())
+
+
+def _listed(value: Any) -> list[Any]:
+    if isinstance(value, list):
+        return value
+    return values(value) if isinstance(value, str) else [value]
+
+
+def _typed(notebook: Notebook, run: Run) -> Run:
+    """Whole numbers as ``float`` where the notebook has one, so that 1 and 1.0 are one run."""
+    return {
+        name: float(value) if notebook.kinds.get(name) is float and type(value) is int else value
+        for name, value in run.items()
+    }
+
+
+def _problems(notebook: Notebook, run: Run) -> Iterable[str]:
+    for name, value in run.items():
+        kind, rule = notebook.kinds.get(name), parameters.RULES.get(name)
+        if kind is None:
+            yield f"{notebook.name} has no parameter {name} (it has {', '.join(notebook.defaults)})"
+        elif type(value) is not kind:
+            yield f"{name} = {value!r} is no {kind.__name__}"
+        elif rule and not rule.accepts(value):
+            yield f"{name} = {value!r}, but it must be {rule}"
+
+
+def _literals(source: str) -> dict[str, Any]:
+    """The names that a parameters cell sets to literals."""
+    found = {}
+    for statement in ast.parse(source).body:
+        targets = (
+            [statement.target] if isinstance(statement, ast.AnnAssign) else getattr(statement, "targets", [])
+        )
+        if len(targets) == 1 and isinstance(targets[0], ast.Name):
+            try:
+                found[targets[0].id] = ast.literal_eval(statement.value)
+            except ValueError:  # computed: papermill cannot replace it in a meaningful way
+                continue
+    return found

@@ -1,0 +1,117 @@
+"""Kernels for headless runs: forked from a process that has TensorFlow, where the system allows it."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import uuid
+from pathlib import Path
+from typing import Any
+
+import psutil
+from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.provisioning import LocalProvisioner
+
+MODULE = "ipykernel_launcher"
+
+
+class KernelManager(AsyncKernelManager):
+    """Jupyter's manager, with sockets in the file system and kernels out of the nursery.
+
+    Free TCP ports are looked for before the kernel takes them, and among hundreds of kernels another may
+    have taken them by then; the name of a socket is its kernel's own.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        if can_fork():
+            sockets = Path(tempfile.gettempdir()) / f"kernel-{uuid.uuid4()}"  # the system limits its length
+            self.transport, self.ip, self.connection_file = "ipc", str(sockets), f"{sockets}.json"
+            self.provisioner = _Provisioner(kernel_id="", kernel_spec=self.kernel_spec, parent=self)
+
+
+def can_fork() -> bool:
+    """Whether kernels can be forked: on Linux; not beside a GPU, whose driver does not outlive a fork."""
+    return sys.platform == "linux" and not Path("/dev/nvidiactl").exists()
+
+
+class _Provisioner(LocalProvisioner):
+    """Jupyter's provisioner, which asks the nursery for what would be a new Python process."""
+
+    async def launch_kernel(self, cmd: list[str], **options: Any):
+        if MODULE not in cmd or Path(cmd[0]).resolve() != Path(sys.executable).resolve():
+            return await super().launch_kernel(cmd, **options)  # another language, another environment
+        self.process = _nursery(options["env"].get("OMP_NUM_THREADS", "")).fork(
+            argv=cmd[cmd.index(MODULE) + 1 :], cwd=str(options.get("cwd") or Path.cwd()), env=options["env"]
+        )
+        self.pid = self.pgid = self.process.pid
+        return self.connection_info
+
+
+class _Nursery:
+    """The nursery process, as its parent sees it."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._lock = threading.Lock()
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "fmnist_utils.nursery"],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+        )
+
+    def fork(self, **order: Any) -> "_Forked":
+        with self._lock:
+            self._process.stdin.write(json.dumps(order) + "\n")
+            self._process.stdin.flush()
+            answer = self._process.stdout.readline()
+        if not answer:
+            raise RuntimeError("The process that starts kernels has ended. Does `import tensorflow` work?")
+        return _Forked(int(answer))
+
+
+_nurseries: dict[str, _Nursery] = {}
+_lock = threading.Lock()
+
+
+def _nursery(threads: str) -> _Nursery:
+    """One for each share of the cores: libraries read OMP_NUM_THREADS when they are loaded."""
+    with _lock:
+        if threads not in _nurseries:
+            environment = os.environ | {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+            _nurseries[threads] = _Nursery(environment | ({"OMP_NUM_THREADS": threads} if threads else {}))
+        return _nurseries[threads]
+
+
+class _Forked:
+    """A kernel that is not this process's child, with what Jupyter uses of ``subprocess.Popen``."""
+
+    stdin = stdout = stderr = None
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._process = psutil.Process(pid) if psutil.pid_exists(pid) else None
+
+    def poll(self) -> int | None:
+        alive = self._process is not None and self._process.is_running()
+        return None if alive and self._process.status() != psutil.STATUS_ZOMBIE else 0
+
+    def wait(self) -> int:
+        if self._process is not None:
+            self._process.wait()
+        return 0
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            self._process.send_signal(number)
+
+    def kill(self) -> None:
+        if self.poll() is None:
+            self._process.kill()
+
+    terminate = kill

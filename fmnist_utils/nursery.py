@@ -1,0 +1,68 @@
+"""A process that has imported what the notebooks import, and forks a kernel from itself on demand.
+
+Starting Python and importing TensorFlow takes longer than a short training. Here it is done once: each
+kernel is a copy of this process, made in milliseconds, that shares its memory until one of them writes.
+Nothing that starts a thread may be imported here, since a fork copies none: pyplot, which looks for its
+shell, and TensorFlow's runtime, which starts with the first tensor, come to life in the copies.
+
+Orders come as lines of JSON on stdin, each answered by the kernel's process id. The end of stdin ends this
+process, and then, by their own watch over their parent, its kernels.
+"""
+
+import gc
+import json
+import os
+import signal
+import sys
+from typing import Any
+
+from fmnist_utils import limits
+
+
+def main() -> None:
+    """Serve until stdin ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever gives the orders
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system then clears ended kernels away
+    _import_the_slow()
+    gc.collect()
+    gc.freeze()  # or the copies' first collection would write to every page
+    for line in sys.stdin:
+        order = json.loads(line)
+        pid = os.fork()
+        if not pid:
+            _become_kernel(order)
+        print(pid, flush=True)
+
+
+def _import_the_slow() -> None:
+    import ipykernel.kernelapp  # noqa: F401
+    import matplotlib  # noqa: F401
+    import pandas  # noqa: F401
+    import scipy.stats  # noqa: F401
+    import sklearn.linear_model  # noqa: F401
+    import sklearn.manifold  # noqa: F401
+    import sklearn.metrics  # noqa: F401
+
+    from fmnist_utils import evaluation, training  # noqa: F401
+
+
+def _become_kernel(order: dict[str, Any]) -> None:
+    os.setsid()  # so that interrupting or killing the kernel's group reaches its own children only
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in range(3):
+        os.dup2(nowhere, descriptor)
+    os.environ.update(order["env"])
+    os.chdir(order["cwd"])
+    limits.apply()
+    gc.unfreeze()
+    from ipykernel import kernelapp
+
+    watched = f"--IPKernelApp.parent_handle={os.getppid()}"  # when this process ends, the kernel does
+    kernelapp.launch_new_instance(argv=[*order["argv"], watched])
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

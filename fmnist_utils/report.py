@@ -1,0 +1,167 @@
+"""A sweep's results: one tidy table, the ranking over seeds, and pictures. No TensorFlow here."""
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fmnist_utils import batch, runs
+
+# What a model's metrics.json has and the table keeps, and what it is called there.
+METRICS = {
+    "name": "model",
+    "parameters": "weights",
+    "precision": "precision",
+    "accuracy": "accuracy",
+    "loss": "loss",
+    "val_accuracy": "val_accuracy",
+    "val_loss": "val_loss",
+    "test_accuracy": "test_accuracy",
+    "test_loss": "test_loss",
+    "seconds": "training_seconds",
+}
+SCORE = "val_accuracy"  # never the test accuracy: a ranking is a choice
+SHOWN = 20  # set-ups in the printed ranking and its picture
+
+
+def table(folder: Path) -> pd.DataFrame:
+    """A row for each run and model of a sweep; a run that failed, or trained nothing, has one row.
+
+    Columns: ``run``, ``notebook``, ``status``; the parameters by name; the model's metrics; ``seconds`` of the
+    whole run; on what it ran; ``error``; ``executed``, where the notebook is, relative to ``folder``.
+    """
+    found = [runs.read_json(path) for path in sorted(folder.glob("runs/[!.]*/run.json"))]
+    return pd.DataFrame([row for state in found for row in _rows(state)])
+
+
+def write_table(folder: Path) -> pd.DataFrame:
+    """Write the table of a sweep as ``results.csv`` and as the table ``results`` of ``results.sqlite``."""
+    found = table(folder)
+    if found.empty:  # SQLite knows no table without columns
+        return found
+    runs.write_text(folder / "results.csv", found.to_csv(index=False))
+    beside = folder / ".results.sqlite"
+    beside.unlink(missing_ok=True)
+    with closing(sqlite3.connect(beside)) as database:
+        found.to_sql("results", database, index=False)
+    os.replace(beside, folder / "results.sqlite")
+    return found
+
+
+def write_small(folder: Path, path: Path) -> None:
+    """Write what a lesson needs of a sweep into one small CSV file: what varies, and what came out.
+
+    Nothing about machines is in it, and a row's place does not depend on when it was run.
+    """
+    found = table(folder)
+    names = [*varied(found), "SEED", "model", "accuracy", "loss", "val_accuracy", "val_loss", "seconds"]
+    small = found.loc[found["status"] == "complete", names].sort_values(names).round(5)
+    runs.write_text(path, small.to_csv(index=False))
+
+
+def ranking(found: pd.DataFrame) -> pd.DataFrame:
+    """Set-ups by their mean validation accuracy over seeds, best first.
+
+    Args:
+        found: from ``table``.
+
+    Returns:
+        The model, the parameters that vary (without SEED), ``mean``, ``sd``, ``low``, ``high``, ``runs``.
+    """
+    trained = found[(found["status"] == "complete") & found["model"].notna()]
+    groups = trained.groupby(["notebook", "model", *varied(found)], sort=False, dropna=False)[SCORE]
+    summary = groups.agg(mean="mean", sd="std", low="min", high="max", runs="count").reset_index()
+    return summary.sort_values("mean", ascending=False, ignore_index=True)
+
+
+def varied(found: pd.DataFrame) -> list[str]:
+    """The parameters of which a sweep has several values, without SEED, which is there to be averaged over."""
+    names = [name for name in found.columns if name.isupper() and name != "SEED"]
+    return [name for name in names if found[name].nunique(dropna=False) > 1]
+
+
+def write(folder: Path) -> str:
+    """Write table, ranking and pictures of a sweep (``results.*``, ``report.md``, ``figures/``).
+
+    Returns:
+        The report, in Markdown.
+
+    Raises:
+        RefusedError: there are no runs.
+    """
+    found = write_table(folder)
+    if found.empty:
+        raise batch.RefusedError(f"{folder} holds no runs of a sweep.")
+    lines = [_counts(found)]
+    if "model" in found and found["model"].notna().any():
+        ranked = ranking(found)
+        lines.append(_markdown(ranked))
+        _draw(found, ranked, folder)
+    failed = found[found["status"] == "failed"]
+    lines += [f"failed: {run.run}: {run.error}" for run in failed.itertuples()]
+    text = "\n\n".join(lines)
+    runs.write_text(folder / "report.md", text + "\n")
+    return text
+
+
+def _rows(state: dict[str, Any]) -> list[dict[str, Any]]:
+    common = {"run": state["key"], "notebook": state["notebook"], "status": state["status"]}
+    rest = {"seconds": state["seconds"], "started": state["started"], **state.get("environment", {})}
+    rest |= {"error": state.get("error"), "executed": f"runs/{state['key']}/notebook.ipynb"}
+    models = state.get("models") or [{}]
+    return [
+        common | state["parameters"] | {new: model.get(old) for old, new in METRICS.items()} | rest
+        for model in models
+    ]
+
+
+def _counts(found: pd.DataFrame) -> str:
+    each = found.drop_duplicates("run")
+    complete, failed = ((each["status"] == status).sum() for status in ("complete", "failed"))
+    hours = each["seconds"].sum() / 3600
+    return f"{len(each)} runs: {complete} complete, {failed} failed, {hours:.2f} hours of work."
+
+
+def _markdown(ranked: pd.DataFrame) -> str:
+    names = [name for name in ranked.columns if name not in ("mean", "sd", "low", "high", "runs")]
+    names = [name for name in names if name == "model" or ranked[name].nunique() > 1]
+    header = [*names, "validation accuracy (mean ± sd)", "range", "seeds"]
+    rows = [
+        [str(row[name]) for name in names]
+        + [_mean(row), f"{row['low']:.4f} to {row['high']:.4f}", str(row["runs"])]
+        for _, row in ranked.head(SHOWN).iterrows()
+    ]
+    text = runs.markdown_table(header, rows)
+    return text if len(ranked) <= SHOWN else f"{text}\n\nThe best {SHOWN} of {len(ranked)} set-ups."
+
+
+def _mean(row: pd.Series) -> str:
+    deviation = f" ± {row['sd']:.4f}" if row["runs"] > 1 else ""
+    return f"{row['mean']:.4f}{deviation}"
+
+
+def _draw(found: pd.DataFrame, ranked: pd.DataFrame, folder: Path) -> None:
+    """The ranking, and for each parameter that varies the validation accuracy by its values."""
+    from fmnist_utils import plots
+
+    trained = found[found["model"].notna()]
+    keys = [
+        name for name in ranked.columns if name in trained and (name == "model" or ranked[name].nunique() > 1)
+    ]
+    points = dict.fromkeys(_labels(ranked.head(SHOWN), keys))
+    points |= {
+        label: list(scores)
+        for label, scores in trained[SCORE].groupby(_labels(trained, keys))
+        if label in points
+    }
+    figures = {"ranking": plots.strips(points, "Validation accuracy", "Every run, mean and standard deviation")}
+    figures |= {name: plots.by_value(trained, name, SCORE, "model") for name in varied(found)}
+    for name, figure in figures.items():
+        plots.save(figure, folder / "figures" / f"{name}.png")
+
+
+def _labels(rows: pd.DataFrame, keys: list[str]) -> pd.Series:
+    return rows[keys].astype(str).agg(", ".join, axis=1)

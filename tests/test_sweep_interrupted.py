@@ -1,0 +1,126 @@
+"""Sweeps that meet trouble: lost workers, kill -9, Ctrl-C, others on the same cluster or in the same folder.
+
+The workers are real: a cluster on this machine, or a scheduler and workers of their own over TCP.
+"""
+
+import signal
+import subprocess
+
+import pandas as pd
+import psutil
+import pytest
+from helpers import running, wait_until
+from tiny_sweep import begun, command, left_behind, states
+
+from fmnist_utils import __main__, fingerprint, runs
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_lost_workers_run_is_repeated_elsewhere_and_recorded_once(scheduler, notebook, tmp_path, trace):
+    address, workers = scheduler
+    folder = tmp_path / "sweep"
+    options = ["-p", "SEED", "0..5", "-p", "SLEEP", "1.5", "--scheduler", address]
+    process = subprocess.Popen(command(notebook, folder, *options), stdout=subprocess.DEVNULL)
+    wait_until(lambda: len(begun(trace)) >= 2)
+    kernels = {pid for pid, _ in begun(trace)}
+    workers[0].send_signal(signal.SIGKILL)
+    assert process.wait(timeout=120) == 0
+    found = states(folder)
+    assert sorted(state["parameters"]["SEED"] for state in found) == list(range(6))
+    assert {state["status"] for state in found} == {"complete"}
+    assert len(begun(trace)) >= 7, "one run was begun twice"
+    wait_until(lambda: not any(running(kernel) for kernel in kernels))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_sweep_that_is_stopped_leaves_no_process_and_resumes(number, notebook, tmp_path, trace):
+    folder = tmp_path / "sweep"
+    arguments = command(notebook, folder, "-p", "SEED", "0..2", "-p", "SLEEP", "1.5", "--jobs", "1")
+    process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: len(begun(trace)) >= 2)
+    family = psutil.Process(process.pid).children(recursive=True)
+    kernels = [pid for pid, _ in begun(trace)]
+    process.send_signal(number)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "the same command goes on from there" in error
+    assert "Traceback" not in error
+    wait_until(lambda: not any(running(pid) for pid in [*kernels, *(child.pid for child in family)]))
+    assert runs.read_json(folder / "sweep.json")["status"] == "stopped"
+    kept = states(folder)
+    assert [state["status"] for state in kept] == ["complete"]
+    assert len(pd.read_csv(folder / "results.csv")) == 1
+    assert left_behind(folder) == []
+    if number == signal.SIGTERM:
+        return
+    assert subprocess.run(arguments, stdout=subprocess.DEVNULL).returncode == 0
+    seeds = [seed for _, seed in begun(trace)]
+    assert seeds.count(kept[0]["parameters"]["SEED"]) == 1
+    assert len(states(folder)) == 3
+
+
+def test_a_killed_command_leaves_no_process_and_a_folder_that_resumes(notebook, tmp_path, trace):
+    folder = tmp_path / "sweep"
+    arguments = command(notebook, folder, "-p", "SEED", "0..2", "-p", "SLEEP", "1.5", "--jobs", "1")
+    process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL)
+    wait_until(lambda: len(begun(trace)) >= 2)
+    family = psutil.Process(process.pid).children(recursive=True)
+    pids = [*(child.pid for child in family), *(pid for pid, _ in begun(trace))]
+    process.kill()
+    process.wait()
+    wait_until(lambda: not any(running(pid) for pid in pids))
+    assert [state["status"] for state in states(folder)] == ["complete"]
+    assert subprocess.run(arguments, stdout=subprocess.DEVNULL).returncode == 0
+    assert sorted(state["parameters"]["SEED"] for state in states(folder)) == [0, 1, 2]
+    assert left_behind(folder) == []
+
+
+def test_a_stopped_sweep_ends_its_own_kernels_on_a_shared_cluster(scheduler, notebook, tmp_path, trace):
+    address, _ = scheduler
+    options = ["-p", "SLEEP", "8.0", "--scheduler", address]
+    first = subprocess.Popen(
+        command(notebook, tmp_path / "one", *options, "-p", "SEED", "1"), stderr=subprocess.PIPE
+    )
+    wait_until(lambda: len(begun(trace)) == 1)
+    second = subprocess.Popen(command(notebook, tmp_path / "two", *options, "-p", "SEED", "2"))
+    wait_until(lambda: len(begun(trace)) == 2)
+    kernel_of = {seed: pid for pid, seed in begun(trace)}
+    first.send_signal(signal.SIGINT)
+    assert first.wait(timeout=30) == 130
+    wait_until(lambda: not running(kernel_of[1]), seconds=5)
+    assert running(kernel_of[2])
+    assert second.wait(timeout=60) == 0
+
+
+def test_two_sweeps_do_not_share_a_folder_at_a_time(notebook, tmp_path, trace, capsys):
+    folder = tmp_path / "sweep"
+    first = subprocess.Popen(command(notebook, folder, "-p", "SEED", "1", "-p", "SLEEP", "4.0", "--jobs", "1"))
+    wait_until(lambda: len(begun(trace)) == 1)
+    assert __main__.main(["sweep", str(notebook), "-p", "SEED", "2", "--to", str(folder), "--jobs", "1"]) == 2
+    assert "Another sweep is writing into" in capsys.readouterr().err
+    assert first.wait(timeout=60) == 0
+    assert __main__.main(["sweep", str(notebook), "-p", "SEED", "2", "--to", str(folder), "--jobs", "1"]) == 0
+    assert sorted(state["parameters"]["SEED"] for state in states(folder)) == [1, 2]
+    assert len(pd.read_csv(folder / "results.csv")) == 2
+
+
+def test_a_worker_with_another_package_says_so(scheduler, notebook, tmp_path, monkeypatch, capsys):
+    address, _ = scheduler
+    monkeypatch.setattr(fingerprint, "package", lambda: "another")
+    options = ["--scheduler", address, "--to", str(tmp_path / "sweep")]
+    assert __main__.main(["sweep", str(notebook), *options]) == 1
+    assert "another version of fmnist_utils. Install the same one there" in capsys.readouterr().out
+
+
+def test_a_run_that_wants_too_much_memory_fails_alone(scheduler, write_notebook, tmp_path):
+    address, _ = scheduler
+    wants = (
+        "import os\nprint(os.environ['FMNIST_MEMORY_MB'])\nimport fmnist_utils\nhoard = bytearray(SIZE * 2**20)"
+    )
+    notebook = write_notebook("greedy", wants, parameters="SIZE: int = 1  # MB")
+    options = ["--scheduler", address, "--to", str(tmp_path / "sweep"), "-p", "SIZE", "1,2000"]
+    assert __main__.main(["sweep", str(notebook), *options]) == 1
+    ended = {state["parameters"]["SIZE"]: state for state in states(tmp_path / "sweep")}
+    assert ended[1]["status"] == "complete"
+    assert "MemoryError" in ended[2000]["error"]
