@@ -43,12 +43,23 @@ class Choice:
         return "one of " + ", ".join(repr(value) for value in self.values)
 
 
+@dataclass(frozen=True)
+class Text:
+    """A parameter that may be any text."""
+
+    def accepts(self, value: Any) -> bool:
+        return isinstance(value, str)
+
+    def __str__(self) -> str:
+        return "a text"
+
+
 _SEED = Number(int, 0, 2**31 - 1)
 _EPOCHS = Number(int, 1, 1_000)
 _BATCH_SIZE = Number(int, 1, TRAINING_IMAGES)
 _SEEDS = Number(int, 1, 100)
 
-RULES: dict[str, Number | Choice] = {
+RULES: dict[str, Number | Choice | Text] = {
     "SEED": _SEED,
     "SPLIT_SEED": _SEED,
     "SEEDS": _SEEDS,
@@ -69,9 +80,12 @@ RULES: dict[str, Number | Choice] = {
     "NEIGHBOURS": Number(int, 1, 100),
     "SEARCHED": Number(int, 100, 60_000),
     "EMBEDDED": Number(int, 100, 10_000),
+    "TRIALS": Number(int, 0, 10_000),
+    "STUDY_EPOCHS": _EPOCHS,
+    "STUDY": Text(),
     "MODEL": Choice(("all", "two_conv", "three_conv", "blog")),
     "NETWORK": Choice(("dense", "two_conv", "three_conv", "control", "batchnorm")),
-    "OPTIMIZER": Choice(("adam", "adamw", "sgd", "onecycle", "muon")),
+    "OPTIMIZER": Choice(("adam", "adamw", "adam_onecycle", "sgd", "sgd_onecycle", "muon")),
     "PRECISION": Choice(("auto", "bfloat16", "float32")),
 }
 

@@ -237,6 +237,21 @@ def intervals(values: Mapping[str, tuple[float, float, float]], xlabel: str, tit
     return figure
 
 
+def line(x: Sequence[float], y: Sequence[float], xlabel: str, ylabel: str, logarithmic: bool = False) -> Figure:
+    """One curve.
+
+    Args:
+        x, y: its points.
+        xlabel, ylabel: texts.
+        logarithmic: whether the x axis is.
+    """
+    with plt.rc_context(STYLE):
+        figure, axis = plt.subplots(figsize=(9, 4.4), layout="constrained")
+    axis.plot(x, y, color=COLOURS[0])
+    axis.set(xlabel=xlabel, ylabel=ylabel, xscale="log" if logarithmic else "linear")
+    return figure
+
+
 def strips(values: Mapping[str, Sequence[float]], xlabel: str, title: str = "") -> Figure:
     """Every point of several groups, a line each, with the mean and one standard deviation on both sides.
 
@@ -266,21 +281,23 @@ def by_value(table: pd.DataFrame, x: str, y: str, group: str) -> Figure:
         group: a column whose values get a colour and a marker each.
     """
     names = list(dict.fromkeys(table[group]))
-    style = {
-        "data": table,
-        "x": x,
-        "y": y,
-        "hue": group,
-        "hue_order": names,
-        "dodge": 0.3 if names[1:] else False,
-    }
+    several = len(names) > 1
+    apart = 0.8 - 0.8 / len(names) if several else False  # where seaborn's strips of points are
     colours = [COLOURS[i % len(COLOURS)] for i in range(len(names))]
+    markers = [MARKERS[i % len(MARKERS)] for i in range(len(names))]
     with plt.rc_context(STYLE):
         figure, axis = plt.subplots(figsize=(9, 5), layout="constrained")
-        markers = [MARKERS[i % len(MARKERS)] for i in range(len(names))]
-        sns.pointplot(**style, palette=colours, errorbar="sd", capsize=0.08, markers=markers, ax=axis)
-        style["dodge"] = bool(names[1:])
-        sns.stripplot(**style, palette=colours, alpha=0.35, jitter=False, legend=False, ax=axis)
+        drawn = {
+            "data": table,
+            "x": x,
+            "y": y,
+            "hue": group,
+            "hue_order": names,
+            "palette": colours,
+            "ax": axis,
+        }
+        sns.pointplot(**drawn, dodge=apart, errorbar="sd", capsize=0.08, markers=markers, linewidth=1.5)
+        sns.stripplot(**drawn, dodge=several, alpha=0.35, jitter=False, legend=False)
     sns.move_legend(axis, "center left", bbox_to_anchor=(1.0, 0.5), frameon=False, title=None)
     return figure
 

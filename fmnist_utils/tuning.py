@@ -8,20 +8,17 @@ def optimizer(name: str, learning_rate: float, steps: int) -> keras.optimizers.O
     """The optimizers that lesson 6 compares.
 
     Args:
-        name: "adam", "adamw" (weight decay 0.004, Keras's default), "sgd" (Nesterov momentum 0.9), "onecycle"
-            (the same under a one-cycle rate) or "muon".
-        learning_rate: for "onecycle" the peak.
+        name: "adam", "adamw" (weight decay 0.004, Keras's default), "sgd" (Nesterov momentum 0.9), "muon";
+            "adam_onecycle" and "sgd_onecycle" under a one-cycle rate.
+        learning_rate: under a one-cycle rate its peak.
         steps: of the whole training, for the schedule.
     """
-    sgd = {"momentum": 0.9, "nesterov": True}
-    makers = {
-        "adam": lambda: optimizers.Adam(learning_rate),
-        "adamw": lambda: keras.optimizers.AdamW(learning_rate),
-        "sgd": lambda: keras.optimizers.SGD(learning_rate, **sgd),
-        "onecycle": lambda: keras.optimizers.SGD(one_cycle(learning_rate, steps), **sgd),
-        "muon": lambda: keras.optimizers.Muon(learning_rate),
-    }
-    return makers[name]()
+    kind, _, schedule = name.partition("_")
+    rate = one_cycle(learning_rate, steps) if schedule else learning_rate
+    if kind == "sgd":
+        return keras.optimizers.SGD(rate, momentum=0.9, nesterov=True)
+    kinds = {"adam": optimizers.Adam, "adamw": keras.optimizers.AdamW, "muon": keras.optimizers.Muon}
+    return kinds[kind](rate)
 
 
 def one_cycle(

@@ -12,7 +12,7 @@ import distributed
 
 from fmnist_utils import cores, engine, fingerprint, limits, runs
 
-_KEPT = ("notebook.ipynb", "models/*/*", "test_labels.log")
+_KEPT = ("notebook.ipynb", "models/*/*", "*.csv", "test_labels.log")
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import io
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -91,6 +92,31 @@ def test_intervals_draw_estimates_bounds_and_zero():
     assert list(axis.lines[0].get_xdata()) == [0.5, 2.0]
     assert list(axis.lines[1].get_xdata()) == [1.0]
     assert set(axis.lines[2].get_xdata()) == {0}
+
+
+def test_strips_draw_every_point_and_one_deviation():
+    figure = plots.strips({"a": [1.0, 2.0, 3.0], "b": [5.0]}, "score")
+    axis = figure.axes[0]
+    points = [line for line in axis.lines if line.get_marker() == "o"]
+    assert [list(line.get_xdata()) for line in points] == [[1.0, 2.0, 3.0], [5.0]]
+    bars = [container.lines[2][0].get_segments()[0][:, 0].tolist() for container in axis.containers]
+    assert bars == [[1.0, 3.0], [5.0, 5.0]]
+    assert texts_are_inside(figure)
+
+
+def test_by_value_draws_means_and_points_for_each_group():
+    table = pd.DataFrame({"rate": [2, 2, 1, 1], "score": [0.1, 0.3, 0.5, 0.7], "model": ["a", "a", "b", "b"]})
+    axis = plots.by_value(table, "rate", "score", "model").axes[0]
+    assert [text.get_text() for text in axis.get_xticklabels()] == ["1", "2"]
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["a", "b"]
+    drawn = np.concatenate([c.get_offsets()[:, 1] for c in axis.collections if len(c.get_offsets())])
+    assert sorted(np.asarray(drawn).round(3)) == [0.1, 0.3, 0.5, 0.7]
+
+
+def test_a_line_may_have_a_logarithmic_axis():
+    axis = plots.line([1, 10], [3, 4], "rate", "loss", logarithmic=True).axes[0]
+    assert axis.get_xscale() == "log"
+    assert list(axis.lines[0].get_ydata()) == [3, 4]
 
 
 def test_show_displays_with_a_description_and_keeps_a_named_figure(own_folders, monkeypatch):
