@@ -8,6 +8,8 @@ from pathlib import Path
 
 from fmnist_utils import cores, parameters, sources
 
+MEMORY_A_RUN = 2 * 2**30  # bytes; TensorFlow and the data of one notebook
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit status: 0, 1 for a run that failed, 2 for one that was refused."""
@@ -106,22 +108,41 @@ def _sweep(options: argparse.Namespace) -> None:
     from fmnist_utils import batch, grid, report, sweep
 
     notebook = grid.Notebook(batch.resolve([options.notebook])[0])
-    choices = {name: grid.values(text) for name, text in options.parameter}
-    planned = grid.plan(notebook, grid.read(options.grid) if options.grid else [{}], choices)
+    listed = grid.read(options.grid) if options.grid else [{}]
+    planned = grid.plan(notebook, listed, grid.choices(options.parameter))
     folder = (options.to or sweep.default_folder(notebook)).expanduser().resolve()
     asked = sweep.open_folder(notebook, planned, folder)
-    if not asked.left:
+    if not asked.left and not options.dry_run:
+        sweep.run(asked)
         print(f"All {len(planned)} runs are complete already: {folder}")
         return
-    from fmnist_utils import cluster  # not before: Dask takes a second to import
-
-    jobs = cluster.local_jobs() if options.jobs is None else options.jobs
+    jobs = _jobs(options)
     if options.dry_run:
         print(sweep.described(asked, jobs))
         return
-    sources.fetch()  # once, before several workers would
+    if not options.scheduler:
+        sources.fetch()  # once, before several workers would
     sweep.run(asked, options.scheduler, jobs)
-    print(f"\n{report.write(folder)}\n\nComplete: {folder}")
+    print(f"\n{report.write(folder)}")
+    if asked.failed:
+        raise batch.BatchError(
+            f"{len(asked.failed)} of {len(planned)} runs failed. Their errors and notebooks, as far as they "
+            f"came, are in {folder / 'runs'}. The same command tries them again."
+        )
+    print(f"\nComplete: {folder}")
+
+
+def _jobs(options: argparse.Namespace) -> int:
+    """Runs at a time: as asked, or what this machine can hold; a scheduler's workers are not known yet."""
+    from fmnist_utils.batch import RefusedError
+
+    if options.jobs is not None and options.jobs < 1:
+        raise RefusedError(f"jobs is {options.jobs}; at least one run at a time is needed.")
+    if options.jobs or options.scheduler:
+        return options.jobs or 1
+    from distributed.system import MEMORY_LIMIT  # a container's, if it has one
+
+    return max(1, min(cores.available(), MEMORY_LIMIT // MEMORY_A_RUN))
 
 
 def _report(options: argparse.Namespace) -> None:

@@ -72,6 +72,12 @@ def plan(notebooks: Sequence[Path], given: Mapping[str, Any]) -> dict[Path, dict
     }
 
 
+def data_folder() -> dict[str, str]:
+    """FMNIST_DATA_DIR for a kernel: relative to where the command was given, not to the notebook."""
+    named = os.environ.get("FMNIST_DATA_DIR")
+    return {"FMNIST_DATA_DIR": str(Path(named).expanduser().resolve())} if named else {}
+
+
 def new_folder() -> Path:
     """A name for a run folder that no other run has."""
     stamp = datetime.now().strftime("%Y-%m-%d-%H%M%S")
@@ -192,10 +198,7 @@ def _claim(folder: Path, state: Mapping[str, Any]) -> None:
 
 def _settings(folder: Path, jobs: int) -> dict[str, str]:
     """Environment variables for the kernels of a run."""
-    settings = {"FMNIST_RUNS_DIR": str(folder), "OMP_NUM_THREADS": str(cores.share(jobs))}
-    if os.environ.get("FMNIST_DATA_DIR"):  # relative to where the command was given, not to the notebook
-        settings["FMNIST_DATA_DIR"] = str(Path(os.environ["FMNIST_DATA_DIR"]).expanduser().resolve())
-    return settings
+    return {"FMNIST_RUNS_DIR": str(folder), "OMP_NUM_THREADS": str(cores.share(jobs))} | data_folder()
 
 
 def _execute_all(

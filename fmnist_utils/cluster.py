@@ -6,18 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+import dask
 import distributed
 from distributed.system import MEMORY_LIMIT
 
-from fmnist_utils import batch, cores, worker
+from fmnist_utils import batch, cores, fingerprint, worker
 
-MEMORY_A_RUN = 2 * 2**30  # bytes; TensorFlow and the data of one notebook
 PATIENCE = "15s"  # for a scheduler's first answer
-
-
-def local_jobs() -> int:
-    """How many runs at a time suit this machine: a core and two gigabytes each."""
-    return max(1, min(cores.available(), MEMORY_LIMIT // MEMORY_A_RUN))
 
 
 @contextmanager
@@ -29,7 +24,9 @@ def client(scheduler: str | None, jobs: int) -> Iterator[distributed.Client]:
     """
     logging.getLogger("distributed").setLevel(logging.ERROR)  # it tells of each connection
     if not scheduler:
-        with _local_cluster(jobs) as cluster, distributed.Client(cluster, set_as_default=False) as found:
+        # Dask would write the threads of its workers into this process's environment too.
+        quiet = dask.config.set({"distributed.nanny.pre-spawn-environ": {}})
+        with quiet, _local_cluster(jobs) as cluster, distributed.Client(cluster, set_as_default=False) as found:
             found.register_plugin(_NoCtrlC())
             yield found
         return
@@ -41,15 +38,33 @@ def client(scheduler: str | None, jobs: int) -> Iterator[distributed.Client]:
         yield found
 
 
-def stop(client: distributed.Client, futures: list[distributed.Future], owner: str) -> None:
-    """End a sweep's runs, those that wait and those that run; Ctrl-C does not interrupt that."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+def require_fit(client: distributed.Client) -> None:
+    """Look at every worker that is there, or comes within some seconds if none is.
+
+    Raises:
+        RefusedError: names each whose package is not this one, or that has no data.
+    """
+    with suppress(TimeoutError):
+        client.wait_for_workers(1, timeout=PATIENCE)
+    answers = client.run(worker.unfit, fingerprint.package(), on_error="return")
+    wrong = [
+        f"{address} {f'cannot load fmnist_utils as it is here: {why!r}' if isinstance(why, Exception) else why}"
+        for address, why in answers.items()
+        if why is not None
+    ]
+    if wrong:
+        raise batch.RefusedError("Not every worker can do these runs. " + "; ".join(wrong) + ".")
+
+
+def cancel(client: distributed.Client, futures: list[distributed.Future]) -> None:
+    """Call off a sweep's runs, those that wait and those that run; signals do not interrupt that."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         with suppress(Exception):  # the connection may be what was lost
             client.cancel(futures, force=True)
-            client.run(worker.stop, owner, on_error="ignore")
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _local_cluster(jobs: int) -> distributed.LocalCluster:
@@ -57,7 +72,7 @@ def _local_cluster(jobs: int) -> distributed.LocalCluster:
         n_workers=jobs,
         threads_per_worker=1,
         memory_limit=MEMORY_LIMIT // jobs,
-        env={"OMP_NUM_THREADS": str(cores.share(jobs))},
+        env={"OMP_NUM_THREADS": str(cores.share(jobs))} | batch.data_folder(),
         dashboard_address="127.0.0.1:0",
         silence_logs="CRITICAL",
     )

@@ -53,14 +53,14 @@ def execute(
         output: where the executed notebook goes, after each cell.
         values: for its parameters cell.
         environment: variables for its kernel, beside those of this process.
-        owner: for whom; ``kill_kernels`` can end one owner's kernels.
+        owner: for whom; ``kill_kernels`` can end one owner's kernel.
         say: is told what passes.
 
     Returns:
         The seconds it took.
 
     Raises:
-        NotebookError: a cell failed or the kernel died; ``output`` holds what came before.
+        NotebookError: a cell failed, or the kernel died or did not start; ``output`` holds what came before.
     """
     output.parent.mkdir(exist_ok=True)
     began = time.perf_counter()
@@ -84,6 +84,8 @@ def execute(
         raise NotebookError(
             f"{notebook.name}: its kernel died, most likely for want of memory (about 2 GB are needed)."
         ) from None
+    except RuntimeError as error:  # so says Jupyter
+        raise NotebookError(f"{notebook.name}: its kernel did not start: {error}") from None
     return time.perf_counter() - began
 
 
@@ -94,7 +96,7 @@ def kill_kernels(owner: str | None = None) -> None:
     """
     for client, whose in list(_running.items()):
         process = getattr(getattr(client.km, "provisioner", None), "process", None)  # none before its start
-        if process is not None and process.poll() is None and owner in (None, whose):
+        if process is not None and owner in (None, whose):
             with suppress(OSError):  # it ended in between
                 process.kill()
 

@@ -2,7 +2,9 @@
 
 import ast
 import hashlib
+import io
 import json
+import tokenize
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -12,26 +14,45 @@ from fmnist_utils import sources
 
 # Modules that start, move and tabulate runs; none of them can change what a notebook computes.
 MACHINERY = {
-    *("__main__", "batch", "engine", "fingerprint", "grid", "kernels", "limits", "nursery"),
+    *("__main__", "batch", "cluster", "engine", "fingerprint", "grid", "kernels", "limits", "nursery"),
     *("progress", "publish", "report", "sweep", "worker"),
 }
 
 
 def code(path: Path) -> str:
-    """A module's code without comments and docstrings: rewording them changes nothing."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
-    for node in ast.walk(tree):
-        if isinstance(node, documented) and ast.get_docstring(node) is not None:
-            node.body = node.body[1:]
-    return ast.dump(tree)
+    """A module's text without comments, docstrings and empty lines: rewording them changes nothing.
+
+    The same under every version of Python, unlike a dump of its syntax tree.
+    """
+    text = path.read_text(encoding="utf-8")
+    lines = text.splitlines()
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            row, column = token.start
+            lines[row - 1] = lines[row - 1][:column]
+    for node in ast.walk(ast.parse(text)):
+        documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        if documented and ast.get_docstring(node) is not None:
+            first = node.body[0]
+            lines[first.lineno - 1 : first.end_lineno] = [""] * (first.end_lineno - first.lineno + 1)
+    return "\n".join(line.rstrip() for line in lines if line.strip())
+
+
+def package_now() -> str:
+    """Twelve hexadecimal digits for this package's code, as its files are now."""
+    modules = sorted(Path(__file__).parent.glob("*.py"))
+    return _hash([(path.stem, code(path)) for path in modules if path.stem not in MACHINERY])
 
 
 @cache
 def package() -> str:
-    """Twelve hexadecimal digits for this package's code, as it is when this is first asked."""
-    modules = sorted(Path(__file__).parent.glob("*.py"))
-    return _hash([(path.stem, code(path)) for path in modules if path.stem not in MACHINERY])
+    """``package_now`` when this was first asked."""
+    return package_now()
+
+
+def program(cells: Sequence[str]) -> str:
+    """What is run, but for the parameters: a notebook's code cells, the package and the data."""
+    return _hash([list(cells), package(), [file.sha256 for file in sources.FILES.values()]])
 
 
 def run(cells: Sequence[str], parameters: Mapping[str, Any]) -> str:
@@ -41,8 +62,7 @@ def run(cells: Sequence[str], parameters: Mapping[str, Any]) -> str:
         cells: the sources of its code cells.
         parameters: the values that it runs with, defaults included.
     """
-    data = [file.sha256 for file in sources.FILES.values()]
-    return _hash([list(cells), sorted(parameters.items()), package(), data])
+    return _hash([program(cells), sorted(parameters.items())])
 
 
 def _hash(parts: Any) -> str:

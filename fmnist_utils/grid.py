@@ -2,6 +2,7 @@
 
 import ast
 import csv
+import io
 import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -56,6 +57,20 @@ def values(text: str) -> list[Any]:
     return found
 
 
+def choices(pairs: Iterable[Sequence[str]]) -> dict[str, list[Any]]:
+    """The values of each parameter, from pairs of its name and their text.
+
+    Raises:
+        ParameterError: a name comes twice.
+    """
+    found: dict[str, list[Any]] = {}
+    for name, text in pairs:
+        if name in found:
+            raise parameters.ParameterError(f"{name} is given twice; name all its values at once.")
+        found[name] = values(text)
+    return found
+
+
 def product(choices: Mapping[str, Sequence[Any]]) -> list[Run]:
     """Every combination of the values, the last name's changing fastest."""
     return [
@@ -73,20 +88,20 @@ def read(path: Path) -> list[Run]:
     Raises:
         ParameterError: the file says neither.
     """
-    if path.suffix.lower() == ".csv":
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        return [{name: parameters.literal(value) for name, value in row.items()} for row in rows]
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise parameters.ParameterError(f"{path} is no YAML: {error}") from None
+        text = path.read_text(encoding="utf-8-sig")  # Excel writes a mark at the beginning
+        if path.suffix.lower() == ".csv":
+            rows = list(csv.DictReader(io.StringIO(text)))
+            return [{str(name): parameters.literal(value) for name, value in row.items()} for row in rows]
+        content = yaml.safe_load(text)
+    except (OSError, UnicodeError, yaml.YAMLError) as error:
+        raise parameters.ParameterError(f"{path} cannot be read: {error}") from None
     grids = content if isinstance(content, list) else [content]
     if not grids or not all(isinstance(one, dict) for one in grids):
         raise parameters.ParameterError(
             f"{path} holds no runs. Expected names with their values, or a list of such grids."
         )
-    return [run for one in grids for run in product({name: _listed(value) for name, value in one.items()})]
+    return [run for one in grids for run in product({str(name): _listed(value) for name, value in one.items()})]
 
 
 def plan(notebook: Notebook, listed: Iterable[Run], choices: Mapping[str, Sequence[Any]]) -> list[Run]:
@@ -96,18 +111,19 @@ def plan(notebook: Notebook, listed: Iterable[Run], choices: Mapping[str, Sequen
         ParameterError: names every unknown parameter, wrong type and senseless value of all runs.
     """
     runs = [_typed(notebook, one | other) for one in listed for other in product(choices)]
-    unique = {repr(sorted(notebook.complete(run).items())): run for run in runs}
     wrong = dict.fromkeys(problem for run in runs for problem in _problems(notebook, run))
     if wrong:
         raise parameters.ParameterError("; ".join(wrong) + ".")
+    unique = {repr(sorted(notebook.complete(run).items())): run for run in runs}
     if not unique:
         raise parameters.ParameterError("The grid is empty: no run is left to do.")
     return list(unique.values())
 
 
 def _listed(value: Any) -> list[Any]:
+    """A YAML value as a list; 1e-4, which YAML takes for a text, as the number that it is."""
     if isinstance(value, list):
-        return value
+        return [parameters.literal(one) if isinstance(one, str) else one for one in value]
     return values(value) if isinstance(value, str) else [value]
 
 

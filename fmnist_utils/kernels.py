@@ -2,11 +2,13 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +43,7 @@ class _Provisioner(LocalProvisioner):
     """Jupyter's provisioner, which asks the nursery for what would be a new Python process."""
 
     async def launch_kernel(self, cmd: list[str], **options: Any):
-        if MODULE not in cmd or Path(cmd[0]).resolve() != Path(sys.executable).resolve():
+        if MODULE not in cmd or cmd[0] != sys.executable:
             return await super().launch_kernel(cmd, **options)  # another language, another environment
         self.process = _nursery(options["env"].get("OMP_NUM_THREADS", "")).fork(
             argv=cmd[cmd.index(MODULE) + 1 :], cwd=str(options.get("cwd") or Path.cwd()), env=options["env"]
@@ -66,13 +68,16 @@ class _Nursery:
         )
 
     def fork(self, **order: Any) -> "_Forked":
-        with self._lock:
+        with self._lock, suppress(BrokenPipeError):
             self._process.stdin.write(json.dumps(order) + "\n")
             self._process.stdin.flush()
-            answer = self._process.stdout.readline()
-        if not answer:
-            raise RuntimeError("The process that starts kernels has ended. Does `import tensorflow` work?")
-        return _Forked(int(answer))
+            answer = self._process.stdout.readline().strip()
+            if answer.isdigit():
+                return _Forked(int(answer))
+        raise RuntimeError("No kernel could be forked: out of memory? Or does `import tensorflow` fail?")
+
+    def has_ended(self) -> bool:
+        return self._process.poll() is not None
 
 
 _nurseries: dict[str, _Nursery] = {}
@@ -82,7 +87,7 @@ _lock = threading.Lock()
 def _nursery(threads: str) -> _Nursery:
     """One for each share of the cores: libraries read OMP_NUM_THREADS when they are loaded."""
     with _lock:
-        if threads not in _nurseries:
+        if threads not in _nurseries or _nurseries[threads].has_ended():
             environment = os.environ | {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
             _nurseries[threads] = _Nursery(environment | ({"OMP_NUM_THREADS": threads} if threads else {}))
         return _nurseries[threads]
@@ -95,23 +100,27 @@ class _Forked:
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
-        self._process = psutil.Process(pid) if psutil.pid_exists(pid) else None
+        self._process: psutil.Process | None = None
+        with suppress(psutil.NoSuchProcess):  # it has ended already
+            self._process = psutil.Process(pid)
 
     def poll(self) -> int | None:
-        alive = self._process is not None and self._process.is_running()
-        return None if alive and self._process.status() != psutil.STATUS_ZOMBIE else 0
+        with suppress(psutil.NoSuchProcess):
+            if self._process and self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE:
+                return None
+        return 0
 
     def wait(self) -> int:
-        if self._process is not None:
+        if self._process:
             self._process.wait()
         return 0
 
     def send_signal(self, number: int) -> None:
-        if self.poll() is None:
-            self._process.send_signal(number)
+        if self._process:
+            with suppress(psutil.NoSuchProcess):
+                self._process.send_signal(number)
 
     def kill(self) -> None:
-        if self.poll() is None:
-            self._process.kill()
+        self.send_signal(signal.SIGKILL)
 
     terminate = kill

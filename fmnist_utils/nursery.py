@@ -6,9 +6,10 @@ Nothing that starts a thread may be imported here, since a fork copies none: pyp
 shell, and TensorFlow's runtime, which starts with the first tensor, come to life in the copies.
 
 Orders come as lines of JSON on stdin, each answered by the kernel's process id. The end of stdin ends this
-process, and then, by their own watch over their parent, its kernels.
+process, and the end of this process its kernels.
 """
 
+import ctypes
 import gc
 import json
 import os
@@ -16,7 +17,11 @@ import signal
 import sys
 from typing import Any
 
+import numpy
+
 from fmnist_utils import limits
+
+PR_SET_PDEATHSIG = 1  # of Linux's prctl: the signal that a process gets when its parent ends
 
 
 def main() -> None:
@@ -27,10 +32,14 @@ def main() -> None:
     gc.collect()
     gc.freeze()  # or the copies' first collection would write to every page
     for line in sys.stdin:
-        order = json.loads(line)
-        pid = os.fork()
+        order, parent = json.loads(line), os.getpid()
+        try:
+            pid = os.fork()
+        except OSError as error:  # too many processes, too little memory
+            print(error.strerror, flush=True)
+            continue
         if not pid:
-            _become_kernel(order)
+            _become_kernel(order, parent)
         print(pid, flush=True)
 
 
@@ -46,7 +55,10 @@ def _import_the_slow() -> None:
     from fmnist_utils import evaluation, training  # noqa: F401
 
 
-def _become_kernel(order: dict[str, Any]) -> None:
+def _become_kernel(order: dict[str, Any], parent: int) -> None:
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it had ended before that
+        os._exit(1)
     os.setsid()  # so that interrupting or killing the kernel's group reaches its own children only
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -56,11 +68,11 @@ def _become_kernel(order: dict[str, Any]) -> None:
     os.environ.update(order["env"])
     os.chdir(order["cwd"])
     limits.apply()
+    numpy.random.seed()  # or all copies would draw the same
     gc.unfreeze()
     from ipykernel import kernelapp
 
-    watched = f"--IPKernelApp.parent_handle={os.getppid()}"  # when this process ends, the kernel does
-    kernelapp.launch_new_instance(argv=[*order["argv"], watched])
+    kernelapp.launch_new_instance(argv=order["argv"])
     os._exit(0)
 
 

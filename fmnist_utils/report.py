@@ -10,11 +10,12 @@ import pandas as pd
 
 from fmnist_utils import batch, runs
 
-# What a model's metrics.json has and the table keeps, and what it is called there.
+# What a model's metrics.json has and the table keeps, and what it is called there. A parameter of the same
+# name, in whichever case (SQLite does not tell them apart), gets an underscore.
 METRICS = {
-    "name": "model",
+    "name": "model_name",
     "parameters": "weights",
-    "precision": "precision",
+    "precision": "dtype_policy",
     "accuracy": "accuracy",
     "loss": "loss",
     "val_accuracy": "val_accuracy",
@@ -30,11 +31,17 @@ SHOWN = 20  # set-ups in the printed ranking and its picture
 def table(folder: Path) -> pd.DataFrame:
     """A row for each run and model of a sweep; a run that failed, or trained nothing, has one row.
 
-    Columns: ``run``, ``notebook``, ``status``; the parameters by name; the model's metrics; ``seconds`` of the
-    whole run; on what it ran; ``error``; ``executed``, where the notebook is, relative to ``folder``.
+    Columns: ``run``, ``notebook``, ``program`` (its code, the package's and the data), ``status``; the
+    parameters by name (``attrs["parameters"]`` lists them); the model's metrics; ``seconds`` of the whole
+    run; on what it ran; ``error``; ``executed``, where the notebook is, relative to ``folder``.
     """
-    found = [runs.read_json(path) for path in sorted(folder.glob("runs/[!.]*/run.json"))]
-    return pd.DataFrame([row for state in found for row in _rows(state)])
+    states = [runs.read_json(path) for path in sorted(folder.glob("runs/[!.]*/run.json"))]
+    names = dict.fromkeys(name for state in states for name in state["parameters"])
+    taken = {column for state in states for column in _common(state)} | set(METRICS.values())
+    columns = {name: f"{name}_" if name.lower() in taken else name for name in names}
+    found = pd.DataFrame([row for state in states for row in _rows(state, columns)])
+    found.attrs["parameters"] = list(columns.values())
+    return found
 
 
 def write_table(folder: Path) -> pd.DataFrame:
@@ -56,9 +63,11 @@ def write_small(folder: Path, path: Path) -> None:
 
     Nothing about machines is in it, and a row's place does not depend on when it was run.
     """
-    found = table(folder)
-    names = [*varied(found), "SEED", "model", "accuracy", "loss", "val_accuracy", "val_loss", "seconds"]
-    small = found.loc[found["status"] == "complete", names].sort_values(names).round(5)
+    found = _trained(table(folder))
+    seed = [name for name in found.attrs["parameters"] if name.upper() == "SEED"]
+    results = ["model_name", "accuracy", "loss", "val_accuracy", "val_loss", "seconds"]
+    names = [*varied(found), *seed, *results]
+    small = found[names].sort_values(names).round(5)
     runs.write_text(path, small.to_csv(index=False))
 
 
@@ -66,21 +75,29 @@ def ranking(found: pd.DataFrame) -> pd.DataFrame:
     """Set-ups by their mean validation accuracy over seeds, best first.
 
     Args:
-        found: from ``table``.
+        found: from ``table``. Runs of code that was changed since are left out.
 
     Returns:
-        The model, the parameters that vary (without SEED), ``mean``, ``sd``, ``low``, ``high``, ``runs``.
+        The notebook, the model, the parameters that vary (without SEED), and ``mean``, ``sd``, ``low``,
+        ``high`` and ``runs``.
     """
-    trained = found[(found["status"] == "complete") & found["model"].notna()]
-    groups = trained.groupby(["notebook", "model", *varied(found)], sort=False, dropna=False)[SCORE]
+    trained = _trained(found)
+    groups = trained.groupby(["notebook", "model_name", *varied(trained)], sort=False, dropna=False)[SCORE]
     summary = groups.agg(mean="mean", sd="std", low="min", high="max", runs="count").reset_index()
     return summary.sort_values("mean", ascending=False, ignore_index=True)
 
 
 def varied(found: pd.DataFrame) -> list[str]:
     """The parameters of which a sweep has several values, without SEED, which is there to be averaged over."""
-    names = [name for name in found.columns if name.isupper() and name != "SEED"]
+    names = [name for name in found.attrs["parameters"] if name.upper() != "SEED"]
     return [name for name in names if found[name].nunique(dropna=False) > 1]
+
+
+def _trained(found: pd.DataFrame) -> pd.DataFrame:
+    """The complete runs with a model, of each notebook's newest code."""
+    complete = found[(found["status"] == "complete") & found["model_name"].notna()]
+    newest = complete.sort_values("started").groupby("notebook")["program"].last()
+    return complete[complete["program"] == complete["notebook"].map(newest)]
 
 
 def write(folder: Path) -> str:
@@ -96,10 +113,11 @@ def write(folder: Path) -> str:
     if found.empty:
         raise batch.RefusedError(f"{folder} holds no runs of a sweep.")
     lines = [_counts(found)]
-    if "model" in found and found["model"].notna().any():
+    trained = _trained(found)
+    if len(trained):
         ranked = ranking(found)
         lines.append(_markdown(ranked))
-        _draw(found, ranked, folder)
+        _draw(trained, ranked, folder)
     failed = found[found["status"] == "failed"]
     lines += [f"failed: {run.run}: {run.error}" for run in failed.itertuples()]
     text = "\n\n".join(lines)
@@ -107,27 +125,41 @@ def write(folder: Path) -> str:
     return text
 
 
-def _rows(state: dict[str, Any]) -> list[dict[str, Any]]:
-    common = {"run": state["key"], "notebook": state["notebook"], "status": state["status"]}
-    rest = {"seconds": state["seconds"], "started": state["started"], **state.get("environment", {})}
-    rest |= {"error": state.get("error"), "executed": f"runs/{state['key']}/notebook.ipynb"}
+def _rows(state: dict[str, Any], columns: dict[str, str]) -> list[dict[str, Any]]:
+    given = {columns[name]: value for name, value in state["parameters"].items()}
+    common = _common(state)
+    first = {key: common.pop(key) for key in ("run", "notebook", "program", "status")}
     models = state.get("models") or [{}]
-    return [
-        common | state["parameters"] | {new: model.get(old) for old, new in METRICS.items()} | rest
-        for model in models
-    ]
+    return [first | given | {new: model.get(old) for old, new in METRICS.items()} | common for model in models]
+
+
+def _common(state: dict[str, Any]) -> dict[str, Any]:
+    """What the rows of a run share, but for its parameters."""
+    return {
+        "run": state["key"],
+        "notebook": state["notebook"],
+        "program": state["program"],
+        "status": state["status"],
+        "seconds": state["seconds"],
+        "started": state["started"],
+        **state.get("environment", {}),
+        "error": state.get("error"),
+        "executed": f"runs/{state['key']}/notebook.ipynb",
+    }
 
 
 def _counts(found: pd.DataFrame) -> str:
     each = found.drop_duplicates("run")
     complete, failed = ((each["status"] == status).sum() for status in ("complete", "failed"))
     hours = each["seconds"].sum() / 3600
-    return f"{len(each)} runs: {complete} complete, {failed} failed, {hours:.2f} hours of work."
+    text = f"{len(each)} runs: {complete} complete, {failed} failed, {hours:.2f} hours of work."
+    older = complete - _trained(found)["run"].nunique() if found["model_name"].notna().all() else 0
+    return f"{text} Left out of the ranking: {older} of code that was changed since." if older else text
 
 
 def _markdown(ranked: pd.DataFrame) -> str:
     names = [name for name in ranked.columns if name not in ("mean", "sd", "low", "high", "runs")]
-    names = [name for name in names if name == "model" or ranked[name].nunique() > 1]
+    names = [name for name in names if name == "model_name" or ranked[name].nunique() > 1]
     header = [*names, "validation accuracy (mean ± sd)", "range", "seeds"]
     rows = [
         [str(row[name]) for name in names]
@@ -143,13 +175,14 @@ def _mean(row: pd.Series) -> str:
     return f"{row['mean']:.4f}{deviation}"
 
 
-def _draw(found: pd.DataFrame, ranked: pd.DataFrame, folder: Path) -> None:
+def _draw(trained: pd.DataFrame, ranked: pd.DataFrame, folder: Path) -> None:
     """The ranking, and for each parameter that varies the validation accuracy by its values."""
     from fmnist_utils import plots
 
-    trained = found[found["model"].notna()]
     keys = [
-        name for name in ranked.columns if name in trained and (name == "model" or ranked[name].nunique() > 1)
+        name
+        for name in ranked.columns
+        if name in trained and (name == "model_name" or ranked[name].nunique() > 1)
     ]
     points = dict.fromkeys(_labels(ranked.head(SHOWN), keys))
     points |= {
@@ -158,7 +191,7 @@ def _draw(found: pd.DataFrame, ranked: pd.DataFrame, folder: Path) -> None:
         if label in points
     }
     figures = {"ranking": plots.strips(points, "Validation accuracy", "Every run, mean and standard deviation")}
-    figures |= {name: plots.by_value(trained, name, SCORE, "model") for name in varied(found)}
+    figures |= {name: plots.by_value(trained, name, SCORE, "model_name") for name in varied(trained)}
     for name, figure in figures.items():
         plots.save(figure, folder / "figures" / f"{name}.png")
 

@@ -8,8 +8,10 @@ A run's folder appears whole, when the run has ended, so the folder is consisten
 command again does what is left. Nothing is shared with the workers but the connection to their scheduler.
 """
 
+import math
 import os
 import platform
+import statistics
 import sys
 import time
 import uuid
@@ -24,7 +26,7 @@ import filelock
 from fmnist_utils import batch, fingerprint, grid, progress, runs
 
 POLL = 0.2  # seconds between two looks at what has come back
-STARTUP = 12.0  # seconds of a run that do not depend on how much is trained, for the estimate
+STARTUP = 5.0  # seconds of a run that do not depend on how much is trained, for the estimate
 
 
 @dataclass
@@ -65,7 +67,7 @@ def default_folder(notebook: grid.Notebook) -> Path:
 
 
 def run(sweep: Sweep, scheduler: str | None = None, jobs: int = 1) -> None:
-    """Do what is left of a sweep.
+    """Do what is left of a sweep; a run that fails is in ``sweep.failed`` afterwards.
 
     Args:
         sweep: from ``open_folder``.
@@ -73,13 +75,11 @@ def run(sweep: Sweep, scheduler: str | None = None, jobs: int = 1) -> None:
         jobs: how many of them.
 
     Raises:
-        RefusedError: another sweep has the folder.
-        BatchError: the scheduler cannot be reached or was lost, or some of the runs failed.
+        RefusedError: another sweep has the folder, or a worker cannot do these runs.
+        BatchError: the scheduler cannot be reached or was lost.
     """
-    from fmnist_utils import report
+    from fmnist_utils import report  # not before: pandas and Dask take a second to import
 
-    if jobs < 1:
-        raise batch.RefusedError(f"jobs is {jobs}; at least one run at a time is needed.")
     with _alone(sweep.folder):
         _clear(sweep.folder)
         state = {"status": "running", "notebook": sweep.notebook.name, "started": runs.now()}
@@ -87,16 +87,12 @@ def run(sweep: Sweep, scheduler: str | None = None, jobs: int = 1) -> None:
         runs.write_json(sweep.folder / "sweep.json", state)
         ended = "stopped"
         try:
-            _run_left(sweep, scheduler, jobs)
-            ended = "complete"
+            if sweep.left:
+                _run_left(sweep, scheduler, jobs)
+            ended = "failed" if sweep.failed else "complete"
         finally:
-            report.write_table(sweep.folder)
             runs.write_json(sweep.folder / "sweep.json", state | {"status": ended, "ended": runs.now()})
-    if sweep.failed:
-        raise batch.BatchError(
-            f"{len(sweep.failed)} of {len(sweep.planned)} runs failed. Their errors and notebooks, as far as "
-            f"they came, are in {sweep.folder / 'runs'}. The same command tries them again."
-        )
+            report.write_table(sweep.folder)
 
 
 def described(sweep: Sweep, jobs: int) -> str:
@@ -114,40 +110,47 @@ def described(sweep: Sweep, jobs: int) -> str:
         for key, run in sweep.planned.items()
     ]
     lines.append(f"{len(lines)} runs of {sweep.notebook.name} into {sweep.folder}, {len(sweep.left)} to do")
-    measured = runs.read_json(batch.SECONDS).get(sweep.notebook.name) if batch.SECONDS.exists() else None
-    if measured:
-        seconds = sum(_estimate(measured, sweep.planned[key], defaults) for key in sweep.left) / jobs
-        lines.append(f"{jobs} at a time: roughly {progress.duration(seconds)}, by what the published run took")
+    seconds = _seconds_with_defaults(sweep)
+    if seconds:
+        total = sum(STARTUP + (seconds - STARTUP) * _share(sweep, key) for key in sweep.left)
+        lines.append(f"{jobs} at a time: roughly {progress.duration(total / jobs)}, by runs that were timed")
+    else:
+        lines.append("no estimate of the time: no run of it has been timed yet")
     return "\n".join(lines)
 
 
-def _estimate(measured: float, run: grid.Run, defaults: grid.Run) -> float:
-    """Seconds for a run, from the seconds with the defaults: training grows with epochs and images."""
-    training = max(measured - STARTUP, 0.0)
-    for name in {"EPOCHS", "TRAIN_SIZE"} & set(defaults):
-        training *= run[name] / defaults[name]
-    return STARTUP + training
+def _seconds_with_defaults(sweep: Sweep) -> float | None:
+    """What a run with all defaults takes: by this folder's complete runs, or else by the published run."""
+    timed = {key: runs.read_json(sweep.folder / "runs" / key / "run.json")["seconds"] for key in sweep.done}
+    if timed:
+        training = [max(seconds - STARTUP, 0.0) / _share(sweep, key) for key, seconds in timed.items()]
+        return STARTUP + statistics.median(training)
+    return runs.read_json(batch.SECONDS).get(sweep.notebook.name) if batch.SECONDS.exists() else None
+
+
+def _share(sweep: Sweep, key: str) -> float:
+    """How much is trained in a run, as a share of what the defaults train: by epochs and images."""
+    defaults = sweep.notebook.defaults
+    names = {"EPOCHS", "TRAIN_SIZE"} & set(defaults)
+    return math.prod(sweep.planned[key][name] / defaults[name] for name in names)
 
 
 def _run_left(sweep: Sweep, scheduler: str | None, jobs: int) -> None:
-    from fmnist_utils import cluster, worker  # not before: Dask takes a second to import
+    from fmnist_utils import cluster, worker
 
     with cluster.client(scheduler, jobs) as client:
-        owner = uuid.uuid4().hex
-        # A task, not scattered data: if every worker that holds it is lost, it can be made again.
-        text = client.submit(str, sweep.notebook.text, key=f"notebook-{owner}")
-        orders = [
-            worker.Order(key, sweep.notebook.name, sweep.planned[key], fingerprint.package(), owner)
-            for key in sweep.left
-        ]
-        futures = {
-            client.submit(worker.execute, order, text, key=f"{order.key}-{owner}", pure=False): order
-            for order in orders
-        }
+        cluster.require_fit(client)
+        owner, futures = uuid.uuid4().hex, {}
+        program, package = fingerprint.program(sweep.notebook.cells), fingerprint.package()
         try:
+            # A task, not scattered data: if every worker that holds it is lost, it can be made again.
+            text = client.submit(str, sweep.notebook.text, key=f"notebook-{owner}")
+            for key in sweep.left:
+                order = worker.Order(key, sweep.notebook.name, sweep.planned[key], program, package)
+                futures[client.submit(worker.execute, order, text, key=f"{key}-{owner}", pure=False)] = order
             _collect(sweep, client, futures)
         except BaseException:
-            cluster.stop(client, list(futures), owner)
+            cluster.cancel(client, list(futures))
             raise
 
 
@@ -155,23 +158,30 @@ def _collect(sweep: Sweep, client: Any, futures: dict[Any, Any]) -> None:
     """Write each run's folder as its result comes back."""
     from distributed import as_completed
 
+    from fmnist_utils import worker
+
     shown = _Progress(sweep, client)
     coming = as_completed(futures, loop=client.loop, with_results=True, raise_errors=False)
     while futures:
         for future, result in coming.next_batch(block=False):
             order = futures.pop(future)
-            if future.status in ("cancelled", "lost"):
-                raise batch.BatchError(
-                    f"The scheduler was lost, with {len(futures) + 1} runs still to come. The same command "
-                    "goes on where this one ended."
-                )
-            if future.status == "error":
+            if future.status == "cancelled":
+                raise _lost(len(futures) + 1)
+            if not isinstance(result, worker.Result):
                 result = _without_result(order, result)
             _record(sweep, result)
             future.release()  # the workers need not keep it
             shown.ended(result.state)
+        if client.status != "running" or any(future.status == "cancelled" for future in futures):
+            raise _lost(len(futures))
         shown.tick()
         time.sleep(POLL)
+
+
+def _lost(count: int) -> batch.BatchError:
+    return batch.BatchError(
+        f"The scheduler was lost, with {count} runs still to come. The same command goes on where this ended."
+    )
 
 
 def _without_result(order: Any, error: tuple) -> Any:
@@ -179,7 +189,8 @@ def _without_result(order: Any, error: tuple) -> Any:
     from fmnist_utils import worker
 
     message = f"{error[0].__name__}: {error[1]}" if isinstance(error, tuple) else str(error)
-    state = {"key": order.key, "notebook": order.notebook, "parameters": order.parameters, "status": "failed"}
+    state = {"key": order.key, "notebook": order.notebook, "program": order.program, "status": "failed"}
+    state |= {"parameters": order.parameters}
     return worker.Result(state | {"error": message[:600], "started": runs.now(), "seconds": 0.0}, {})
 
 

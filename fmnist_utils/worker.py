@@ -2,7 +2,10 @@
 
 import platform
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -10,8 +13,10 @@ from typing import Any
 
 import distributed
 
-from fmnist_utils import cores, engine, fingerprint, limits, runs
+from fmnist_utils import cores, engine, fingerprint, limits, runs, sources
 
+UNFIT_SECONDS = 30.0  # so that a machine that joins late with another version cannot eat the grid
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # Dask sets all to 1
 _KEPT = ("notebook.ipynb", "models/*/*", "*.csv", "test_labels.log")
 
 
@@ -23,15 +28,14 @@ class Order:
         key: the run's.
         notebook: the notebook's name, without ending.
         parameters: values for its parameters cell.
-        package: the fingerprint of the package for which the key stands.
-        sweep: whose run it is.
+        program, package: the fingerprints for which the key stands.
     """
 
     key: str
     notebook: str
     parameters: dict[str, Any]
+    program: str
     package: str
-    sweep: str
 
 
 @dataclass(frozen=True)
@@ -52,36 +56,70 @@ def execute(order: Order, text: str) -> Result:
     Returns:
         The run, "complete", or "failed" with its error and its notebook as far as it came.
     """
-    state = {"key": order.key, "notebook": order.notebook, "parameters": order.parameters}
-    state |= {"started": runs.now(), "environment": environment()}
-    if fingerprint.package() != order.package:
-        error = f"{platform.node()} has another version of fmnist_utils. Install the same one there."
-        return Result(state | {"status": "failed", "error": error, "seconds": 0.0}, {})
     worker = distributed.get_worker()
+    state = {"key": order.key, "notebook": order.notebook, "program": order.program}
+    state |= {"parameters": order.parameters, "started": runs.now(), "environment": environment()}
+    began = time.perf_counter()
     with tempfile.TemporaryDirectory(dir=worker.local_directory, prefix="run-") as beside:
         folder = Path(beside)
-        source = folder / f"{order.notebook}.ipynb"
-        source.write_text(text, encoding="utf-8")
-        began = time.perf_counter()
         try:
-            engine.execute(
-                source,
-                folder / "notebook.ipynb",
-                order.parameters,
-                _share(worker) | {"FMNIST_RUNS_DIR": str(folder)},
-                owner=order.sweep,
-                say=_quiet,
-            )
+            _require(order.package)
+            with _ended_with_its_task(worker) as task:
+                _execute(order, text, folder, _share(worker), task)
+            _require(order.package)  # it may have been edited meanwhile
             state |= {"status": "complete"}
-        except engine.NotebookError as error:
-            state |= {"status": "failed", "error": str(error)}
+        except Exception as error:  # whatever it is, it is this run's, and its notebook is worth keeping
+            name = "" if isinstance(error, RuntimeError) else f"{type(error).__name__}: "
+            state |= {"status": "failed", "error": f"{name}{error}"}
         state |= {"seconds": round(time.perf_counter() - began, 2), "models": runs.finished(folder)}
         return Result(state, _files(folder))
 
 
-def stop(sweep: str) -> None:
-    """End the kernels of a sweep on this worker."""
-    engine.kill_kernels(sweep)
+def unfit(package: str) -> str | None:
+    """Why this machine cannot do a sweep's runs; None if it can. Fetches the data if need be."""
+    try:
+        if fingerprint.package_now() != package:
+            return "has another version of fmnist_utils. Install the same one there"
+        sources.fetch()
+    except (sources.DataError, OSError) as error:
+        return f"has no data: {error}"
+    return None
+
+
+def _require(package: str) -> None:
+    if fingerprint.package_now() != package:
+        time.sleep(UNFIT_SECONDS)
+        raise RuntimeError(
+            f"{platform.node()} has another version of fmnist_utils. Install the same one there."
+        )
+
+
+def _execute(order: Order, text: str, folder: Path, share: dict[str, str], task: str) -> None:
+    source = folder / f"{order.notebook}.ipynb"
+    source.write_text(text, encoding="utf-8")
+    environment = share | {"FMNIST_RUNS_DIR": str(folder)}
+    output = folder / "notebook.ipynb"
+    engine.execute(source, output, order.parameters, environment, owner=task, say=_quiet)
+
+
+@contextmanager
+def _ended_with_its_task(worker: distributed.Worker) -> Iterator[str]:
+    """Kill the kernel of this task, by whose key it goes, when nobody waits for the result any more."""
+    task, over = worker.get_current_task(), threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.5):
+            known = worker.state.tasks.get(task)
+            if known is None or known.state != "executing":
+                engine.kill_kernels(task)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield task
+    finally:
+        over.set()
+        thread.join()
 
 
 def environment() -> dict[str, Any]:
@@ -98,7 +136,7 @@ def environment() -> dict[str, Any]:
 
 def _share(worker: distributed.Worker) -> dict[str, str]:
     """A kernel's share of its worker's machine: cores as the worker counts them, memory for each thread."""
-    share = {"OMP_NUM_THREADS": str(cores.available())}
+    share = dict.fromkeys(_THREADS, str(cores.available()))
     limit = worker.memory_manager.memory_limit
     if limit:
         share[limits.MEMORY] = str(limit // worker.state.nthreads // 2**20)

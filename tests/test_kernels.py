@@ -87,7 +87,40 @@ def test_a_kernel_keeps_to_its_memory_limit(write_notebook, tmp_path):
     execute(notebook, tmp_path / "out.ipynb", **{limits.MEMORY: "8000"})
 
 
-def test_another_python_is_started_not_forked(write_notebook, tmp_path):
-    manager = kernels.KernelManager(kernel_name="python3")
-    assert isinstance(manager.provisioner, kernels._Provisioner)
-    assert Path(manager.format_kernel_cmd()[0]).resolve() == Path(sys.executable).resolve()
+def test_another_environments_python_is_started_not_forked(write_notebook, tmp_path, monkeypatch):
+    other = tmp_path / "python"
+    other.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    other.chmod(0o755)
+    monkeypatch.setattr(kernels.KernelManager, "format_kernel_cmd", _command_of(other))
+    done = execute(
+        write_notebook("says", "import sys\nprint('tensorflow' in sys.modules)"), tmp_path / "out.ipynb"
+    )
+    assert done.cells[-1].outputs[0].text == "False\n"
+
+
+def _command_of(python: Path):
+    def command(manager, extra_arguments=()):
+        return [str(python), "-m", "ipykernel_launcher", "-f", manager.connection_file, *extra_arguments]
+
+    return command
+
+
+def test_copies_do_not_draw_the_same(write_notebook, tmp_path):
+    notebook = write_notebook("draws", "import numpy, random\nprint(numpy.random.rand(), random.random())")
+    draws = [execute(notebook, tmp_path / "out.ipynb").cells[-1].outputs[0].text.split() for _ in range(2)]
+    assert set(draws[0]).isdisjoint(draws[1])
+
+
+def test_a_nursery_that_was_killed_is_replaced(write_notebook, tmp_path):
+    notebook = write_notebook("parent", "import os\nprint(os.getppid())")
+    parents = []
+    for _ in range(2):
+        parents.append(int(execute(notebook, tmp_path / "out.ipynb").cells[-1].outputs[0].text))
+        psutil.Process(parents[-1]).kill()
+        wait_until(lambda: not running(parents[-1]))
+    assert parents[0] != parents[1]
+
+
+def test_a_kernel_that_cannot_start_is_reported_in_a_sentence(write_notebook, tmp_path):
+    with pytest.raises(engine.NotebookError, match="says.ipynb: its kernel did not start"):
+        execute(write_notebook("says", SAYS), tmp_path / "out.ipynb", **{limits.MEMORY: "1"})

@@ -12,7 +12,8 @@ from tiny_sweep import WORK, begun, left_behind, states
 from fmnist_utils import __main__, batch, cluster, fingerprint, grid, report, runs, sweep
 
 
-def test_a_sweep_runs_the_grid_and_its_table_has_every_run(notebook, tmp_path, capsys):
+def test_a_sweep_runs_the_grid_and_its_table_has_every_run(notebook, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "6")
     folder = tmp_path / "sweep"
     options = ["-p", "SEED", "0..2", "-p", "RATE", "0.1,0.2", "--to", str(folder), "--jobs", "2"]
     assert __main__.main(["sweep", str(notebook), *options]) == 0
@@ -24,7 +25,10 @@ def test_a_sweep_runs_the_grid_and_its_table_has_every_run(notebook, tmp_path, c
     assert len(table) == 6
     assert set(table["status"]) == {"complete"}
     assert sorted(table[table["RATE"] == 0.2]["val_accuracy"]) == [0.2, 0.201, 0.202]
-    assert (table["cores"] == max(1, len(os.sched_getaffinity(0)) // 2)).all()
+    assert (table["cores"] == 3).all()
+    assert os.environ["OMP_NUM_THREADS"] == "6"
+    assert table["PRECISION"].tolist() == ["auto"] * 6
+    assert table["dtype_policy"].tolist() == ["float32"] * 6
     with sqlite3.connect(folder / "results.sqlite") as database:
         stored = pd.read_sql("select * from results", database)
     assert list(stored.columns) == list(table.columns)
@@ -65,8 +69,11 @@ def test_a_finished_sweep_starts_nothing(notebook, tmp_path, capsys, monkeypatch
     content.cells.append(nbformat.v4.new_markdown_cell("Prose."))
     content.cells[1].outputs = [nbformat.v4.new_output("stream", text="an output")]
     nbformat.write(content, notebook)
+    table = (tmp_path / "sweep" / "results.csv").read_text()
+    (tmp_path / "sweep" / "results.csv").unlink()  # as if it had been killed after the last run
     assert __main__.main(["sweep", str(notebook), *options]) == 0
     assert "All 2 runs are complete already" in capsys.readouterr().out
+    assert (tmp_path / "sweep" / "results.csv").read_text() == table
 
 
 def test_the_key_changes_with_code_parameters_and_package_only(notebook, monkeypatch):
@@ -79,17 +86,37 @@ def test_the_key_changes_with_code_parameters_and_package_only(notebook, monkeyp
     assert fingerprint.run(cells, parameters) != key
 
 
-def test_machinery_is_no_part_of_the_packages_fingerprint():
+def test_every_module_either_computes_or_is_machinery():
     modules = {path.stem for path in Path(fingerprint.__file__).parent.glob("*.py")}
+    assert modules - fingerprint.MACHINERY == {
+        *("__init__", "augmentation", "cores", "data", "downloads", "evaluation", "keys", "layers", "models"),
+        *("optimizers", "parameters", "plots", "runs", "similarity", "sources", "startup", "towers"),
+        *("training", "tuning"),
+    }
     assert modules >= fingerprint.MACHINERY
-    assert {"training", "layers", "data", "models", "augmentation"}.isdisjoint(fingerprint.MACHINERY)
+
+
+def test_code_is_a_modules_text_without_what_only_a_reader_sees(tmp_path):
+    path = tmp_path / "module.py"
+    path.write_text(
+        '"""A."""\n\nx = "# no comment"  # one\n\n\ndef f():\n    """Two\n    lines."""\n    # more\n'
+    )
+    assert fingerprint.code(path) == 'x = "# no comment"\ndef f():'
 
 
 def test_bad_grids_are_refused_before_anything_starts(notebook, tmp_path, capsys):
     folder = tmp_path / "sweep"
-    for option in (["-p", "SEDE", "0..1"], ["-p", "RATE", "fast"], ["-p", "SEED", "1..0"], ["--jobs", "0"]):
+    for option in (
+        ["-p", "SEDE", "0..1"],
+        ["-p", "RATE", "fast"],
+        ["-p", "SEED", "1..0"],
+        ["--jobs", "0"],
+        ["--jobs", "0", "--dry-run"],
+        ["--grid", "missing.yaml"],
+        ["-p", "SEED", "1", "-p", "SEED", "2"],
+    ):
         assert __main__.main(["sweep", str(notebook), *option, "--to", str(folder)]) == 2
-    assert "tiny has no parameter SEDE (it has SEED, RATE, SLEEP, FAIL)" in capsys.readouterr().err
+    assert "tiny has no parameter SEDE (it has SEED, RATE, SLEEP, FAIL," in capsys.readouterr().err
     assert not folder.exists()
 
 
@@ -103,6 +130,8 @@ def test_a_dry_run_lists_runs_and_writes_nothing(tmp_path, capsys):
     expected = sweep.STARTUP * 2 + (measured - sweep.STARTUP) * (1 + 1 / 15)
     minutes = int(re.search(r"2 at a time: roughly (\d+) min", out)[1])
     assert minutes == int(round(expected) // 60)
+    assert __main__.main(["sweep", "one_training", "--dry-run", "--to", str(tmp_path / "sweep")]) == 0
+    assert "no run of it has been timed yet" in capsys.readouterr().out
     assert not (tmp_path / "sweep").exists()
 
 
@@ -115,15 +144,26 @@ def test_a_scheduler_that_does_not_answer_is_named(notebook, tmp_path, capsys, m
 
 def test_a_reports_ranking_averages_over_seeds(tmp_path):
     def state(seed, rate, score):
-        model = {"name": "m", "parameters": 1, "val_accuracy": score, "seconds": 1.0}
-        common = {"notebook": "n", "status": "complete", "seconds": 2.0, "started": "now", "models": [model]}
+        model = {"name": "m", "loss": 0.5, "parameters": 1, "val_accuracy": score, "seconds": 1.0}
+        common = {
+            "notebook": "n",
+            "program": "new",
+            "status": "complete",
+            "seconds": 2.0,
+            "started": "later",
+            "models": [model],
+        }
         return common | {"key": f"n-{seed}-{rate}", "parameters": {"SEED": seed, "RATE": rate, "SAME": 1}}
 
     for seed, rate, score in [(0, 1, 0.5), (1, 1, 0.7), (0, 2, 0.8), (1, 2, 0.9)]:
         one = state(seed, rate, score)
         runs.write_json(tmp_path / "runs" / one["key"] / "run.json", one)
+    old = state(7, 2, 0.1) | {"program": "old", "started": "before", "key": "n-old"}
+    runs.write_json(tmp_path / "runs" / "n-old" / "run.json", old)
     found = report.write_table(tmp_path)
+    assert len(found) == 5
     assert report.varied(found) == ["RATE"]
+    assert "1 of code that was changed since" in report.write(tmp_path)
     ranked = report.ranking(found)
     assert ranked["RATE"].tolist() == [2, 1]
     assert ranked["mean"].round(6).tolist() == [0.85, 0.6]

@@ -12,7 +12,7 @@ import pytest
 from helpers import running, wait_until
 from tiny_sweep import begun, command, left_behind, states
 
-from fmnist_utils import __main__, fingerprint, runs
+from fmnist_utils import __main__, cluster, fingerprint, runs, worker
 
 pytestmark = pytest.mark.slow
 
@@ -105,12 +105,35 @@ def test_two_sweeps_do_not_share_a_folder_at_a_time(notebook, tmp_path, trace, c
     assert len(pd.read_csv(folder / "results.csv")) == 2
 
 
-def test_a_worker_with_another_package_says_so(scheduler, notebook, tmp_path, monkeypatch, capsys):
+def test_a_worker_with_another_package_is_refused_by_name(scheduler, notebook, tmp_path, monkeypatch, capsys):
     address, _ = scheduler
     monkeypatch.setattr(fingerprint, "package", lambda: "another")
     options = ["--scheduler", address, "--to", str(tmp_path / "sweep")]
+    assert __main__.main(["sweep", str(notebook), *options]) == 2
+    error = capsys.readouterr().err
+    assert error.count("tcp://127.0.0.1:") == 2
+    assert "has another version of fmnist_utils. Install the same one there" in error
+    assert states(tmp_path / "sweep") == []
+
+
+def test_a_worker_that_joins_with_another_package_fails_few_runs(scheduler, notebook, tmp_path, monkeypatch):
+    address, _ = scheduler
+    monkeypatch.setattr(fingerprint, "package", lambda: "another")
+    monkeypatch.setattr(cluster, "require_fit", lambda client: None)
+    monkeypatch.setattr(worker, "UNFIT_SECONDS", 0.0)
+    options = ["--scheduler", address, "--to", str(tmp_path / "sweep")]
     assert __main__.main(["sweep", str(notebook), *options]) == 1
-    assert "another version of fmnist_utils. Install the same one there" in capsys.readouterr().out
+    assert "has another version of fmnist_utils" in states(tmp_path / "sweep")[0]["error"]
+
+
+def test_a_killed_commands_run_is_ended_on_a_shared_cluster(scheduler, notebook, tmp_path, trace):
+    address, _ = scheduler
+    options = ["-p", "SLEEP", "100.0", "--scheduler", address]
+    process = subprocess.Popen(command(notebook, tmp_path / "sweep", *options))
+    wait_until(lambda: len(begun(trace)) == 1)
+    process.kill()
+    process.wait()
+    wait_until(lambda: not running(begun(trace)[0][0]), seconds=30)
 
 
 def test_a_run_that_wants_too_much_memory_fails_alone(scheduler, write_notebook, tmp_path):

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from distributed import Client
 from helpers import wait_until
 
 from fmnist_utils import runs
@@ -14,13 +15,15 @@ from fmnist_utils import runs
 PARAMETERS = """SEED: int = 0  # of the draw
 RATE: float = 0.5  # adds to the score
 SLEEP: float = 0.0  # seconds
-FAIL: int = -1  # the seed that fails"""
+FAIL: int = -1  # the seed that fails
+PRECISION: str = "auto"  # a name that the lessons have, as a column of the table has too
+MODEL: str = "all"  # likewise"""
 WORK = """import os, time
 from fmnist_utils import runs
 print("cores", os.environ["OMP_NUM_THREADS"], "memory", os.environ.get("FMNIST_MEMORY_MB"))
 folder = runs.runs_dir() / "models" / "tiny-1"
 runs.write_json(folder / "metrics.json", {
-    "name": "tiny", "parameters": 7, "accuracy": 1.0, "loss": 0.1, "seconds": 0.1,
+    "name": "tiny", "parameters": 7, "precision": "float32", "accuracy": 1.0, "loss": 0.1, "seconds": 0.1,
     "val_accuracy": round(RATE + SEED / 1000, 4), "val_loss": 0.2})
 (folder / "model.keras").write_bytes(b"weights")"""
 WAIT = """if os.environ.get("TRACE"):
@@ -84,6 +87,8 @@ def scheduler(tmp_path, trace):
         start("worker", address, *options, "--nthreads", "1", "--no-nanny", "--memory-limit", "1GiB")
         for _ in range(2)
     ]
+    with Client(address, set_as_default=False) as client:
+        client.wait_for_workers(2, timeout=60)
     yield address, workers
     for process in processes:
         process.kill()
