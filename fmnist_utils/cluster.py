@@ -22,7 +22,8 @@ def client(scheduler: str | None, jobs: int) -> Iterator[distributed.Client]:
     Raises:
         BatchError: no scheduler answers there.
     """
-    logging.getLogger("distributed").setLevel(logging.ERROR)  # it tells of each connection
+    for name in ("distributed", "tornado", "asyncio"):  # they tell of each connection, lost ones at length
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     if not scheduler:
         # Dask would write the threads of its workers into this process's environment too.
         quiet = dask.config.set({"distributed.nanny.pre-spawn-environ": {}})

@@ -1,6 +1,6 @@
 """Many runs of one notebook on Dask: here by default, or on the workers of any Dask scheduler.
 
-    SWEEP/sweep.json        what was asked for; running, complete or stopped
+    SWEEP/sweep.json        what was asked for; running, stopped, failed (some of its runs) or complete
     SWEEP/runs/KEY/         run.json · notebook.ipynb · models/ of one run, complete or failed
     SWEEP/results.csv       a row for each run and model; results.sqlite holds the same
 

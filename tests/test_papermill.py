@@ -6,13 +6,13 @@ import sys
 import pytest
 from helpers import NOTEBOOKS
 
-from fmnist_utils import runs
+from fmnist_utils import batch, grid, runs
 
 pytestmark = pytest.mark.slow
 
 
-def papermill(tmp_path, *options):
-    command = [sys.executable, "-m", "papermill", str(NOTEBOOKS[1]), "out.ipynb", "--no-progress-bar", *options]
+def papermill(tmp_path, *options, notebook=NOTEBOOKS[1]):
+    command = [sys.executable, "-m", "papermill", str(notebook), "out.ipynb", "--no-progress-bar", *options]
     return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
 
 
@@ -33,3 +33,31 @@ def test_papermill_refuses_bad_values_before_anything_is_trained(name, value, tm
     assert done.returncode != 0
     assert f"ParameterError: {name} = {value}" in done.stderr
     assert not (tmp_path / "store").exists()
+
+
+def test_the_form_trains_what_it_is_told(tmp_path, monkeypatch):
+    monkeypatch.setenv("FMNIST_RUNS_DIR", str(tmp_path / "store"))
+    options = {
+        "NETWORK": "control",
+        "OPTIMIZER": "sgd_onecycle",
+        "LEARNING_RATE": 0.1,
+        "EPOCHS": 1,
+        "SHIFT": 0.1,
+    }
+    given = [
+        text for name, value in (options | {"TRAIN_SIZE": 500}).items() for text in ("-p", name, str(value))
+    ]
+    done = papermill(tmp_path, *given, notebook=batch.NOTEBOOKS / "one_training.ipynb")
+    assert done.returncode == 0, done.stderr
+    (metrics,) = runs.finished(tmp_path / "store")
+    assert (metrics["name"], metrics["parameters"], metrics["train_size"]) == ("control", 241_546, 500)
+    assert metrics["optimizer"]["class_name"] == "SGD"
+    assert metrics["optimizer"]["config"]["learning_rate"]["config"]["warmup_target"] == 0.1
+    assert metrics["augment"]["settings"]["shift"] == 0.1
+
+
+def test_the_grid_of_lesson_6_is_sound():
+    form = grid.Notebook(batch.NOTEBOOKS / "one_training.ipynb")
+    planned = grid.plan(form, grid.read(batch.NOTEBOOKS / "tuning.yaml"), {})
+    assert {run["BATCH_SIZE"] for run in planned if "BATCH_SIZE" in run} == {32, 64, 128}
+    assert len(planned) > 100

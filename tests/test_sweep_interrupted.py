@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_a_lost_workers_run_is_repeated_elsewhere_and_recorded_once(scheduler, notebook, tmp_path, trace):
-    address, workers = scheduler
+    address, workers, _ = scheduler
     folder = tmp_path / "sweep"
     options = ["-p", "SEED", "0..5", "-p", "SLEEP", "1.5", "--scheduler", address]
     process = subprocess.Popen(command(notebook, folder, *options), stdout=subprocess.DEVNULL)
@@ -77,7 +77,7 @@ def test_a_killed_command_leaves_no_process_and_a_folder_that_resumes(notebook, 
 
 
 def test_a_stopped_sweep_ends_its_own_kernels_on_a_shared_cluster(scheduler, notebook, tmp_path, trace):
-    address, _ = scheduler
+    address, *_ = scheduler
     options = ["-p", "SLEEP", "8.0", "--scheduler", address]
     first = subprocess.Popen(
         command(notebook, tmp_path / "one", *options, "-p", "SEED", "1"), stderr=subprocess.PIPE
@@ -105,8 +105,27 @@ def test_two_sweeps_do_not_share_a_folder_at_a_time(notebook, tmp_path, trace, c
     assert len(pd.read_csv(folder / "results.csv")) == 2
 
 
+def test_a_lost_scheduler_is_reported_and_the_folder_resumes(scheduler, notebook, tmp_path, trace):
+    address, _, process = scheduler
+    folder = tmp_path / "sweep"
+    grid = ["-p", "SEED", "0..3", "-p", "SLEEP", "1.5"]
+    asked = command(notebook, folder, *grid, "--scheduler", address)
+    sweep = subprocess.Popen(asked, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: len(states(folder)) >= 1)
+    process.kill()
+    _, error = sweep.communicate(timeout=120)
+    assert sweep.returncode == 1
+    assert "The scheduler was lost" in error
+    assert "Traceback" not in error
+    kept = len(states(folder))
+    assert 1 <= kept < 4
+    assert runs.read_json(folder / "sweep.json")["status"] == "stopped"
+    assert __main__.main(["sweep", str(notebook), *grid, "--to", str(folder), "--jobs", "1"]) == 0
+    assert len(states(folder)) == 4
+
+
 def test_a_worker_with_another_package_is_refused_by_name(scheduler, notebook, tmp_path, monkeypatch, capsys):
-    address, _ = scheduler
+    address, *_ = scheduler
     monkeypatch.setattr(fingerprint, "package", lambda: "another")
     options = ["--scheduler", address, "--to", str(tmp_path / "sweep")]
     assert __main__.main(["sweep", str(notebook), *options]) == 2
@@ -117,7 +136,7 @@ def test_a_worker_with_another_package_is_refused_by_name(scheduler, notebook, t
 
 
 def test_a_worker_that_joins_with_another_package_fails_few_runs(scheduler, notebook, tmp_path, monkeypatch):
-    address, _ = scheduler
+    address, *_ = scheduler
     monkeypatch.setattr(fingerprint, "package", lambda: "another")
     monkeypatch.setattr(cluster, "require_fit", lambda client: None)
     monkeypatch.setattr(worker, "UNFIT_SECONDS", 0.0)
@@ -127,7 +146,7 @@ def test_a_worker_that_joins_with_another_package_fails_few_runs(scheduler, note
 
 
 def test_a_killed_commands_run_is_ended_on_a_shared_cluster(scheduler, notebook, tmp_path, trace):
-    address, _ = scheduler
+    address, *_ = scheduler
     options = ["-p", "SLEEP", "100.0", "--scheduler", address]
     process = subprocess.Popen(command(notebook, tmp_path / "sweep", *options))
     wait_until(lambda: len(begun(trace)) == 1)
@@ -137,7 +156,7 @@ def test_a_killed_commands_run_is_ended_on_a_shared_cluster(scheduler, notebook,
 
 
 def test_a_run_that_wants_too_much_memory_fails_alone(scheduler, write_notebook, tmp_path):
-    address, _ = scheduler
+    address, *_ = scheduler
     wants = (
         "import os\nprint(os.environ['FMNIST_MEMORY_MB'])\nimport fmnist_utils\nhoard = bytearray(SIZE * 2**20)"
     )

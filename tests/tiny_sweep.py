@@ -66,7 +66,7 @@ def left_behind(folder: Path) -> list[Path]:
 
 @pytest.fixture
 def scheduler(tmp_path, trace):
-    """A scheduler and two workers, each a process of its own; gives its address and the workers."""
+    """A scheduler and two workers, each a process of its own; gives its address, the workers and itself."""
     address_file, processes = tmp_path / "scheduler.json", []
 
     def start(*arguments: str) -> subprocess.Popen:
@@ -89,7 +89,7 @@ def scheduler(tmp_path, trace):
     ]
     with Client(address, set_as_default=False) as client:
         client.wait_for_workers(2, timeout=60)
-    yield address, workers
+    yield address, workers, processes[0]
     for process in processes:
         process.kill()
         process.wait()
