@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,10 @@ from fmnist_utils import cores, runs
 PYTHON = sys.executable
 BASIC = runs.PROJECT / "notebooks" / "02_basic_cnn.ipynb"
 FORM = runs.PROJECT / "notebooks" / "one_training.ipynb"
+FIGURES: dict[str, Callable[[psutil.Process], float]] = {
+    "memory (MB)": lambda process: process.memory_info().rss / 1e6,
+    "open files": lambda process: process.num_fds(),
+}
 SHORT = ["-p", "EPOCHS", "1", "-p", "TRAIN_SIZE", "1000", "-p", "NETWORK", "dense"]  # a run of seconds
 
 
@@ -105,30 +109,33 @@ def throughput(folder: Path, count: int = 16) -> dict[str, float]:
 
 
 def many(folder: Path, count: int = 500) -> dict[str, Any]:
-    """Memory over 500 short runs, and the seconds to find that all of them are done."""
+    """Memory, open files and what is left behind over 500 short runs; then the same command again."""
     given = [*SHORT, "-p", "SEED", f"0..{count - 1}"]
+    left_before = len(list(Path(tempfile.gettempdir()).iterdir()))
     began = time.perf_counter()
     process = subprocess.Popen(_command(FORM, folder / "sweep", *given), stdout=subprocess.DEVNULL)
-    memory = {"command": [], "workers": []}
+    seen: dict[str, list[float]] = {
+        f"{what} of the {who}": [] for what in FIGURES for who in ("command", "workers")
+    }
     while process.poll() is None:
         time.sleep(5)
-        try:
+        with suppress(psutil.NoSuchProcess):
             command = psutil.Process(process.pid)
-            memory["command"].append(_megabytes(command))
-            memory["workers"].append(max(map(_megabytes, _workers(command)), default=0))
-        except psutil.NoSuchProcess:
-            continue
+            for what, measure in FIGURES.items():
+                seen[f"{what} of the command"].append(measure(command))
+                seen[f"{what} of the workers"].append(max(map(measure, _workers(command)), default=0))
     seconds = time.perf_counter() - began
     table = pd.read_csv(folder / "sweep" / "results.csv")
-    resumed = [_sweep(FORM, folder / "sweep", *given) for _ in range(5)]
     return {
         "runs": len(table),
         "complete": int((table["status"] == "complete").sum()),
         "seconds": seconds,
         "seconds_a_run": statistics.median(table["seconds"]),
-        "megabytes": {name: _quarters(values) for name, values in memory.items()},
-        "folder_megabytes": sum(p.stat().st_size for p in folder.rglob("*") if p.is_file()) / 1e6,
-        "resume_seconds": statistics.median(resumed),
+        "quarters": {name: _quarters(values) for name, values in seen.items()},
+        "left_in_tmp": len(list(Path(tempfile.gettempdir()).iterdir())) - left_before,
+        "megabytes_a_run": sum(p.stat().st_size for p in folder.rglob("*") if p.is_file()) / 1e6 / count,
+        "again_seconds": statistics.median(_sweep(FORM, folder / "sweep", *given) for _ in range(5)),
+        "report_seconds": _seconds([PYTHON, "-m", "fmnist_utils", "report", str(folder / "sweep")]),
     }
 
 
@@ -140,6 +147,8 @@ def machines(folder: Path, count: int = 12) -> dict[str, Any]:
         given = [*SHORT, "-p", "SEED", f"0..{count - 1}", "--scheduler", scheduler]
         process = subprocess.Popen(_command(FORM, folder / "sweep", *given), stdout=subprocess.DEVNULL)
         while len(list((folder / "sweep" / "runs").glob("[!.]*"))) < count // 3:
+            if process.poll() is not None:
+                raise SystemExit("the sweep ended before a machine could be killed")
             time.sleep(0.2)
         for victim in [*psutil.Process(workers[0].pid).children(recursive=True), workers[0]]:
             victim.kill()
@@ -173,10 +182,12 @@ def page(found: dict[str, Any]) -> str:
     if "many" in found:
         m = found["many"]
         rows.append([f"{m['runs']} short runs, {m['complete']} complete", f"{m['seconds'] / 60:.0f} min"])
-        for name, values in m["megabytes"].items():
-            quarters = ", ".join(f"{value:.0f}" for value in values)
-            rows.append([f"memory of the {name} in each quarter of that", f"{quarters} MB"])
-        rows.append(["the same command again", f"{m['resume_seconds']:.1f} s"])
+        for name, values in m["quarters"].items():
+            rows.append([f"{name}, the most in each quarter of that", ", ".join(f"{v:.0f}" for v in values)])
+        rows.append(["files left in the folder for temporary files", str(m["left_in_tmp"])])
+        rows.append(["what a run keeps", f"{m['megabytes_a_run']:.2f} MB"])
+        rows.append(["the same command again", f"{m['again_seconds']:.1f} s"])
+        rows.append(["`report` on it", f"{m['report_seconds']:.1f} s"])
     if "runs" in found.get("machines", {}):
         m = found["machines"]
         rows.append(
@@ -204,10 +215,6 @@ def _seconds(command: list[str], **options: Any) -> float:
 
 def _workers(command: psutil.Process) -> list[psutil.Process]:
     return [child for child in command.children() if "spawn_main" in " ".join(child.cmdline())]
-
-
-def _megabytes(process: psutil.Process) -> float:
-    return process.memory_info().rss / 1e6
 
 
 def _quarters(values: list[float]) -> list[float]:
