@@ -8,11 +8,10 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-import papermill
-
-from fmnist_utils import cores, engine, parameters, progress, runs
+from fmnist_utils import cores, grid, parameters, progress, runs
 
 NOTEBOOKS = runs.PROJECT / "notebooks"
 SECONDS = runs.PROJECT / "figures" / "seconds.json"  # what each notebook took in the published run
@@ -58,7 +57,7 @@ def plan(notebooks: Sequence[Path], given: Mapping[str, Any]) -> dict[Path, dict
         BatchError: a name that no notebook defines.
         ParameterError: a value that makes no sense.
     """
-    known = {notebook: set(papermill.inspect_notebook(str(notebook))) for notebook in notebooks}
+    known = {notebook: set(grid.Notebook(notebook).defaults) for notebook in notebooks}
     everything = sorted(set().union(*known.values()))
     unknown = [name for name in given if name not in everything]
     if unknown:
@@ -225,16 +224,23 @@ def _stop(futures: Iterable[Future]) -> None:
     not_done = set(futures)
     while not_done:  # again and again: a kernel may have been about to start
         with suppress(KeyboardInterrupt):  # a second Ctrl-C must not leave kernels behind
-            engine.kill_kernels()
+            _engine().kill_kernels()
             not_done = wait(futures, timeout=0.5).not_done
 
 
 def _execute(notebook: Path, values: Mapping[str, Any], folder: Path, environment: Mapping[str, str]) -> float:
     """Execute one notebook; returns the seconds it took."""
-    output = folder / "notebooks" / notebook.name
+    engine, output = _engine(), folder / "notebooks" / notebook.name
     try:
         seconds = engine.execute(notebook, output, values, environment)
     except engine.NotebookError as error:
         raise BatchError(f"{error}\nThe notebook is kept as far as it came: {output}") from None
     engine.say(f"{notebook.stem}: done in {progress.duration(seconds)}")
     return seconds
+
+
+def _engine() -> ModuleType:
+    """Imported when something is executed: papermill and what it checks notebooks with take a second or two."""
+    from fmnist_utils import engine
+
+    return engine

@@ -4,12 +4,12 @@ import ast
 import csv
 import io
 import itertools
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import yaml
 
 from fmnist_utils import parameters
@@ -29,14 +29,14 @@ class Notebook:
     """
 
     def __init__(self, path: Path) -> None:
-        content = nbformat.read(path, as_version=4)
-        code = [cell for cell in content.cells if cell.cell_type == "code"]
+        content = json.loads(path.read_text(encoding="utf-8"))  # papermill will check it; that takes long
+        code = [cell for cell in content["cells"] if cell["cell_type"] == "code"]
         for cell in code:
-            cell.outputs, cell.execution_count = [], None
+            cell |= {"outputs": [], "execution_count": None}
         self.name = path.stem
-        self.text = nbformat.writes(content)
-        self.cells = [cell.source for cell in code]
-        tagged = [cell.source for cell in code if "parameters" in cell.metadata.get("tags", [])]
+        self.text = json.dumps(content)
+        self.cells = ["".join(cell["source"]) for cell in code]
+        tagged = ["".join(cell["source"]) for cell in code if "parameters" in cell["metadata"].get("tags", [])]
         self.defaults = _literals("\n".join(tagged))
         self.kinds = {name: type(value) for name, value in self.defaults.items()}
 

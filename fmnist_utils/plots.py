@@ -298,10 +298,11 @@ def by_value(table: pd.DataFrame, x: str, y: str, group: str) -> Figure:
         }
         sns.pointplot(**drawn, dodge=apart, errorbar="sd", capsize=0.08, markers=markers, linewidth=1.5)
         sns.stripplot(**drawn, dodge=several, alpha=0.35, jitter=False, legend=False)
-    if several:
+    legend = axis.get_legend()
+    if legend and several:
         sns.move_legend(axis, "center left", bbox_to_anchor=(1.0, 0.5), frameon=False, title=None)
-    else:
-        axis.get_legend().remove()
+    elif legend:
+        legend.remove()
     return figure
 
 

@@ -110,6 +110,8 @@ def described(sweep: Sweep, jobs: int) -> str:
         for key, run in sweep.planned.items()
     ]
     lines.append(f"{len(lines)} runs of {sweep.notebook.name} into {sweep.folder}, {len(sweep.left)} to do")
+    if not sweep.left:
+        return "\n".join(lines)
     seconds = _seconds_with_defaults(sweep)
     if seconds:
         total = sum(STARTUP + (seconds - STARTUP) * _share(sweep, key) for key in sweep.left)

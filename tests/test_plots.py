@@ -113,6 +113,13 @@ def test_by_value_draws_means_and_points_for_each_group():
     assert sorted(np.asarray(drawn).round(3)) == [0.1, 0.3, 0.5, 0.7]
 
 
+@pytest.mark.parametrize("models", ["aabb", "aaaa", "1122"])
+def test_by_value_needs_no_legend_for_one_group_or_where_the_axis_names_them(models):
+    table = pd.DataFrame({"net": list("1122"), "score": [0.1, 0.3, 0.5, 0.7], "model": list(models)})
+    legend = plots.by_value(table, "net", "score", "model").axes[0].get_legend()
+    assert legend is None or len(legend.get_texts()) > 1
+
+
 def test_a_line_may_have_a_logarithmic_axis():
     axis = plots.line([1, 10], [3, 4], "rate", "loss", logarithmic=True).axes[0]
     assert axis.get_xscale() == "log"
