@@ -1,5 +1,6 @@
 """Dask for a sweep: workers on this machine, or a scheduler that has its own."""
 
+import asyncio
 import logging
 import signal
 from collections.abc import Iterator
@@ -8,11 +9,12 @@ from typing import Any
 
 import dask
 import distributed
+import distributed.comm
 from distributed.system import MEMORY_LIMIT
 
 from fmnist_utils import batch, cores, fingerprint, worker
 
-PATIENCE = "15s"  # for a scheduler's first answer
+PATIENCE = 15.0  # seconds, for a scheduler's first answer
 
 
 @contextmanager
@@ -22,7 +24,7 @@ def client(scheduler: str | None, jobs: int) -> Iterator[distributed.Client]:
     Raises:
         BatchError: no scheduler answers there.
     """
-    for name in ("distributed", "tornado", "asyncio"):  # they tell of each connection, lost ones at length
+    for name in ("distributed", "distributed.client", "tornado", "asyncio"):  # of connections, at length
         logging.getLogger(name).setLevel(logging.CRITICAL)
     if not scheduler:
         # Dask would write the threads of its workers into this process's environment too.
@@ -32,11 +34,18 @@ def client(scheduler: str | None, jobs: int) -> Iterator[distributed.Client]:
             yield found
         return
     try:
-        found = distributed.Client(scheduler, timeout=PATIENCE, set_as_default=False)
-    except (OSError, ValueError) as error:
+        asyncio.run(_knock(scheduler))
+    except (OSError, ValueError, TypeError) as error:  # the last for tls:// without certificates
         raise batch.BatchError(f"No Dask scheduler answers at {scheduler} ({error}).") from None
-    with found:
+    with distributed.Client(scheduler, set_as_default=False) as found:
         yield found
+
+
+async def _knock(scheduler: str) -> None:
+    """Connect once and go; a ``Client`` that finds nobody would talk for half a minute."""
+    arguments = distributed.Security().get_connection_args("client")
+    comm = await distributed.comm.connect(scheduler, timeout=PATIENCE, **arguments)
+    await comm.close()
 
 
 def require_fit(client: distributed.Client) -> None:

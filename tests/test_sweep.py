@@ -7,6 +7,7 @@ from pathlib import Path
 
 import nbformat
 import pandas as pd
+import pytest
 from tiny_sweep import WORK, begun, left_behind, states
 
 from fmnist_utils import __main__, batch, cluster, fingerprint, grid, report, runs, sweep
@@ -135,11 +136,12 @@ def test_a_dry_run_lists_runs_and_writes_nothing(tmp_path, capsys):
     assert not (tmp_path / "sweep").exists()
 
 
-def test_a_scheduler_that_does_not_answer_is_named(notebook, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(cluster, "PATIENCE", "1s")
-    options = ["--scheduler", "tcp://127.0.0.1:9", "--to", str(tmp_path / "sweep")]
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "tls://127.0.0.1:9", "nowhere"])
+def test_a_scheduler_that_does_not_answer_is_named(address, notebook, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(cluster, "PATIENCE", 1.0)
+    options = ["--scheduler", address, "--to", str(tmp_path / "sweep")]
     assert __main__.main(["sweep", str(notebook), *options]) == 1
-    assert "No Dask scheduler answers at tcp://127.0.0.1:9" in capsys.readouterr().err
+    assert f"No Dask scheduler answers at {address}" in capsys.readouterr().err
 
 
 def test_a_reports_ranking_averages_over_seeds(tmp_path):
