@@ -33,6 +33,7 @@ with _stderr_to_nowhere():
     import keras
     import tensorflow as tf
 
+    tf.get_logger().setLevel("ERROR")  # it warns of tracing anew, which each further network needs
     for _gpu in tf.config.list_physical_devices("GPU"):
         # Otherwise the first notebook takes nearly all of the GPU's memory, and the second has none.
         tf.config.experimental.set_memory_growth(_gpu, True)

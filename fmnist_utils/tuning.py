@@ -1,7 +1,15 @@
-"""What lesson 6 tunes with: the optimizers that it compares, by name."""
+"""What lesson 6 tunes with: the optimizers that it compares, by name, and searches that were kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fmnist_utils import optimizers
 from fmnist_utils.startup import keras
+
+if TYPE_CHECKING:
+    import optuna
 
 
 def optimizer(name: str, learning_rate: float, steps: int) -> keras.optimizers.Optimizer:
@@ -35,3 +43,25 @@ def one_cycle(
     return keras.optimizers.schedules.CosineDecay(
         peak / 25, max(1, steps - rising), warmup_target=peak, warmup_steps=rising
     )
+
+
+def read_study(path: Path, space: dict[str, optuna.distributions.BaseDistribution]) -> optuna.Study:
+    """A search that was kept as a table, as lesson 6 writes it, as a study again.
+
+    Args:
+        path: CSV with a row a trial: ``value``, ``state``, and ``params_NAME`` for each name of ``space``.
+        space: from what the parameters were drawn.
+    """
+    import optuna  # not before: it takes a second to import, and most runs of a sweep search nothing
+    import pandas as pd
+
+    study = optuna.create_study(direction="maximize")
+    for row in pd.read_csv(path).to_dict("records"):
+        trial = optuna.trial.create_trial(
+            value=row["value"],
+            params={name: row[f"params_{name}"] for name in space},
+            distributions=space,
+            state=optuna.trial.TrialState[row["state"]],
+        )
+        study.add_trial(trial)
+    return study

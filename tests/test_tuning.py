@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import optuna
 import pytest
 
 from fmnist_utils import optimizers, parameters, tuning
@@ -46,3 +47,18 @@ def test_a_one_cycle_rate_rises_to_its_peak_and_falls_to_zero():
 def test_a_one_cycle_of_a_few_steps_is_a_rate_all_the_same(steps):
     rate = tuning.one_cycle(0.1, steps)
     assert all(0 <= float(rate(step)) <= 0.1 + 1e-6 for step in range(steps))
+
+
+def test_a_search_that_was_kept_is_a_study_again(tmp_path):
+    path = tmp_path / "trials.csv"
+    path.write_text(
+        "number,value,params_RATE,params_KIND,state,epochs,seconds\n"
+        "0,0.5,0.01,a,COMPLETE,8,1.0\n1,0.9,0.02,b,PRUNED,2,0.5\n2,0.7,0.03,b,COMPLETE,8,1.0\n"
+    )
+    space = {
+        "RATE": optuna.distributions.FloatDistribution(1e-3, 1e-1, log=True),
+        "KIND": optuna.distributions.CategoricalDistribution(["a", "b"]),
+    }
+    study = tuning.read_study(path, space)
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE", "PRUNED", "COMPLETE"]
+    assert study.best_trial.params == {"RATE": 0.03, "KIND": "b"}, "a pruned trial does not win"
