@@ -7,6 +7,7 @@ import itertools
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -150,12 +151,8 @@ def _literals(source: str) -> dict[str, Any]:
     """The names that a parameters cell sets to literals."""
     found = {}
     for statement in ast.parse(source).body:
-        targets = (
-            [statement.target] if isinstance(statement, ast.AnnAssign) else getattr(statement, "targets", [])
-        )
-        if len(targets) == 1 and isinstance(targets[0], ast.Name):
-            try:
-                found[targets[0].id] = ast.literal_eval(statement.value)
-            except ValueError:  # computed: papermill cannot replace it in a meaningful way
-                continue
+        if isinstance(statement, ast.Assign | ast.AnnAssign):
+            target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
+            with suppress(ValueError):  # computed: no value that papermill could replace
+                found[ast.unparse(target)] = ast.literal_eval(statement.value)
     return found

@@ -153,7 +153,8 @@ def _counts(found: pd.DataFrame) -> str:
     complete, failed = ((each["status"] == status).sum() for status in ("complete", "failed"))
     hours = each["seconds"].sum() / 3600
     text = f"{len(each)} runs: {complete} complete, {failed} failed, {hours:.2f} hours of work."
-    older = complete - _trained(found)["run"].nunique() if found["model_name"].notna().all() else 0
+    ranked, with_model = _trained(found), found[found["model_name"].notna() & (found["status"] == "complete")]
+    older = with_model["run"].nunique() - ranked["run"].nunique()
     return f"{text} Left out of the ranking: {older} of code that was changed since." if older else text
 
 

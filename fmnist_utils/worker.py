@@ -99,7 +99,7 @@ def _execute(order: Order, text: str, folder: Path, share: dict[str, str], task:
     source.write_text(text, encoding="utf-8")
     environment = share | {"FMNIST_RUNS_DIR": str(folder)}
     output = folder / "notebook.ipynb"
-    engine.execute(source, output, order.parameters, environment, owner=task, say=_quiet)
+    engine.execute(source, output, order.parameters, environment, owner=task, say=lambda *_: None)
 
 
 @contextmanager
@@ -154,8 +154,3 @@ def _processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor()
-
-
-def _quiet(text: str, passing: bool = False) -> None:
-    """What passes in one of many runs is of no interest."""
-    del text, passing

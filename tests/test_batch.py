@@ -285,7 +285,14 @@ def test_progress_lines_are_printed_outside_a_kernel(capsys):
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.04, "0.0 s"), (8.24, "8.2 s"), (47, "47 s"), (200, "3 min 20 s"), (59.7, "1 min 00 s")],
+    [
+        (0.04, "0.0 s"),
+        (8.24, "8.2 s"),
+        (47, "47 s"),
+        (200, "3 min 20 s"),
+        (59.7, "1 min 00 s"),
+        (7500, "2 h 05 min"),
+    ],
 )
 def test_durations_are_said_as_a_reader_would(seconds, text):
     assert progress.duration(seconds) == text

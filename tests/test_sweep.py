@@ -162,9 +162,12 @@ def test_a_reports_ranking_averages_over_seeds(tmp_path):
         runs.write_json(tmp_path / "runs" / one["key"] / "run.json", one)
     old = state(7, 2, 0.1) | {"program": "old", "started": "before", "key": "n-old"}
     runs.write_json(tmp_path / "runs" / "n-old" / "run.json", old)
+    failed = state(8, 2, 0.1) | {"status": "failed", "error": "no wool", "models": []}
+    runs.write_json(tmp_path / "runs" / "n-8-2" / "run.json", failed)
     found = report.write_table(tmp_path)
-    assert len(found) == 5
+    assert len(found) == 6
     assert report.varied(found) == ["RATE"]
+    assert "6 runs: 5 complete, 1 failed" in report.write(tmp_path)
     assert "1 of code that was changed since" in report.write(tmp_path)
     ranked = report.ranking(found)
     assert ranked["RATE"].tolist() == [2, 1]
