@@ -8,6 +8,7 @@ import copy
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +139,14 @@ def predict(model: keras.Model, images: np.ndarray) -> np.ndarray:
         float32, shape (n, 10).
     """
     unlabelled = data.Split(images, np.zeros(len(images), np.uint8))
-    return model.predict(batches(unlabelled, EVALUATION_BATCH).map(lambda batch, _: batch), verbose=0)
+    return _for_prediction(model).predict(
+        batches(unlabelled, EVALUATION_BATCH).map(lambda batch, _: batch), verbose=0
+    )
+
+
+@lru_cache(maxsize=8)  # a model is traced once, however often it is asked
+def _for_prediction(model: keras.Model) -> keras.Model:
+    return towers.in_towers(model, towers.TOWERS) if towers.TOWERS > 1 else model
 
 
 def train_or_load(

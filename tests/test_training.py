@@ -241,6 +241,18 @@ def test_fit_trains_in_place_with_callbacks(small_split, validation):
     assert not np.array_equal(before, model.get_weights()[0])
 
 
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_predictions_are_the_models_own_and_follow_its_weights(count, real, monkeypatch):
+    monkeypatch.setattr(training.towers, "TOWERS", count)
+    model = models.batchnorm()
+    images = real.train.images[:1001]  # the last batch is no multiple of the towers
+    for seed in (0, 1):
+        rng = np.random.default_rng(seed)
+        model.set_weights([w + rng.uniform(0, 0.05, w.shape) for w in model.get_weights()])
+        expected = model.predict(data.to_float(images), batch_size=500, verbose=0)
+        np.testing.assert_allclose(training.predict(model, images), expected, atol=1e-5)
+
+
 def test_validation_may_wait_for_the_last_epoch(small_split, validation):
     every, last = (train(small_split, validation, validation_freq=freq) for freq in (1, 2))
     assert [len(t.history["val_loss"]) for t in (every, last)] == [2, 1]
