@@ -282,22 +282,17 @@ def by_value(table: pd.DataFrame, x: str, y: str, group: str) -> Figure:
     """
     names = list(dict.fromkeys(table[group]))
     several = len(names) > 1
-    apart = 0.8 - 0.8 / len(names) if several else False  # where seaborn's strips of points are
+    apart = 0.1 * (len(names) - 1)  # groups stand side by side, in units of the x axis
     colours = [COLOURS[i % len(COLOURS)] for i in range(len(names))]
     markers = [MARKERS[i % len(MARKERS)] for i in range(len(names))]
     with plt.rc_context(STYLE):
         figure, axis = plt.subplots(figsize=(9, 5), layout="constrained")
-        drawn = {
-            "data": table,
-            "x": x,
-            "y": y,
-            "hue": group,
-            "hue_order": names,
-            "palette": colours,
-            "ax": axis,
-        }
-        sns.pointplot(**drawn, dodge=apart, errorbar="sd", capsize=0.08, markers=markers, linewidth=1.5)
-        sns.stripplot(**drawn, dodge=several, alpha=0.35, jitter=False, legend=False)
+        means = {"x": x, "y": y, "hue": group, "hue_order": names, "palette": colours, "markers": markers}
+        sns.pointplot(table, **means, dodge=apart, errorbar="sd", capsize=0.08, linewidth=1.5, ax=axis)
+    place = {value: i for i, value in enumerate(sorted(table[x].unique()))}
+    for i, (name, colour) in enumerate(zip(names, colours, strict=True)):
+        points = table[table[group] == name]
+        axis.plot(points[x].map(place) + 0.1 * i - apart / 2, points[y], "o", color=colour, alpha=0.45)
     legend = axis.get_legend()
     if legend and several:
         sns.move_legend(axis, "center left", bbox_to_anchor=(1.0, 0.5), frameon=False, title=None)
