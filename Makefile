@@ -8,8 +8,7 @@ SHARED = OMP_NUM_THREADS=$$($(BIN)/python -c "from fmnist_utils import cores; pr
 # The first lesson is short and nothing waits for it: it fills the gap at the end.
 LONG_BEFORE_SHORT = notebooks/0[!1]_*[!0-9].ipynb notebooks/01_*[!0-9].ipynb
 
-# make bench: half an hour; PyTorch is measured too where .venv can import it
-.PHONY: run test test-quick lab bench publish clean setup
+.PHONY: run test test-quick lab bench tuning publish clean setup
 
 run: setup
 	$(BIN)/python -m fmnist_utils run
@@ -31,8 +30,19 @@ test-quick: setup
 lab: setup
 	$(BIN)/jupyter lab notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
 
+# Half an hour; PyTorch is measured too where .venv can import it.
 bench: setup
 	$(BIN)/python tests/bench/bench.py
+
+# The two files behind lesson 6: two hours, resumable. A new winner of the search has to be
+# written into tuning_confirmed.yaml before it is confirmed; the lesson says whether it was.
+tuning: setup
+	$(BIN)/python -m fmnist_utils sweep one_training --grid notebooks/tuning.yaml --to runs/tuning
+	$(BIN)/python -m fmnist_utils sweep 06 -p SEED 0,500 -p TRIALS 20 -p STUDY_EPOCHS 8 \
+	-p STUDY sqlite:///$(CURDIR)/runs/search.sqlite --to runs/search
+	cp "$$(ls -t runs/search/runs/*/trials.csv | head -1)" figures/tuning_trials.csv
+	$(BIN)/python -m fmnist_utils sweep one_training --grid notebooks/tuning_confirmed.yaml --to runs/tuning
+	$(BIN)/python -m fmnist_utils report runs/tuning --small figures/tuning.csv
 
 publish: setup
 	$(BIN)/python -m fmnist_utils run --publish

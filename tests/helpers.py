@@ -27,6 +27,8 @@ SMALL = {
     "SEEDS": 1,
     "SEARCHED": 2000,
     "EMBEDDED": 200,
+    "TRIALS": 1,
+    "STUDY_EPOCHS": 1,
 }
 
 
