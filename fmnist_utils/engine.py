@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -143,11 +144,14 @@ class _Engine(NBClientEngine):
         )
         client.say = say
         _running[client] = owner
-        try:
-            # What cells write to stderr reaches the notebook; this is the kernel's own chatter about itself.
-            return client.execute(stderr=subprocess.DEVNULL, env=os.environ | dict(environment))
-        finally:
-            del _running[client]
+        # A kernel that is ended does not clear away; TensorFlow leaves the source of each traced function.
+        with tempfile.TemporaryDirectory(prefix="kernel-", ignore_cleanup_errors=True) as scratch:
+            variables = os.environ | dict(environment) | {"TMPDIR": scratch}
+            try:
+                # What cells write to stderr reaches the notebook; this is the kernel's chatter about itself.
+                return client.execute(stderr=subprocess.DEVNULL, env=variables)
+            finally:
+                del _running[client]
 
 
 papermill_engines.register(_ENGINE, _Engine)

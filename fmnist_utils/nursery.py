@@ -15,6 +15,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 from typing import Any
 
 import numpy
@@ -66,6 +67,7 @@ def _become_kernel(order: dict[str, Any], parent: int) -> None:
     for descriptor in range(3):
         os.dup2(nowhere, descriptor)
     os.environ.update(order["env"])
+    tempfile.tempdir = None  # it was looked up for this process
     os.chdir(order["cwd"])
     limits.apply()
     numpy.random.seed()  # or all copies would draw the same

@@ -1,6 +1,7 @@
 """Forked kernels: quick to start, and otherwise like kernels that start anew."""
 
 import sys
+import tempfile
 from pathlib import Path
 
 import nbformat
@@ -124,3 +125,12 @@ def test_a_nursery_that_was_killed_is_replaced(write_notebook, tmp_path):
 def test_a_kernel_that_cannot_start_is_reported_in_a_sentence(write_notebook, tmp_path):
     with pytest.raises(engine.NotebookError, match="says.ipynb: its kernel did not start"):
         execute(write_notebook("says", SAYS), tmp_path / "out.ipynb", **{limits.MEMORY: "1"})
+
+
+@pytest.mark.parametrize("forked", [True, False])
+def test_temporary_files_of_a_kernel_are_deleted_after_it(forked, write_notebook, tmp_path, monkeypatch):
+    monkeypatch.setattr(kernels, "can_fork", lambda: forked)
+    notebook = write_notebook("leaves", "import tempfile\nprint(tempfile.mkstemp()[1])")
+    left = Path(execute(notebook, tmp_path / "out.ipynb").cells[-1].outputs[0].text.strip())
+    assert left.parent.parent == Path(tempfile.gettempdir())
+    assert not left.parent.exists()
