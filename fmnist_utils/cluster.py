@@ -27,9 +27,15 @@ def client(scheduler: str | None, jobs: int) -> Iterator[distributed.Client]:
     for name in ("distributed", "distributed.client", "tornado", "asyncio"):  # of connections, at length
         logging.getLogger(name).setLevel(logging.CRITICAL)
     if not scheduler:
-        # Dask would write the threads of its workers into this process's environment too.
-        quiet = dask.config.set({"distributed.nanny.pre-spawn-environ": {}})
-        with quiet, _local_cluster(jobs) as cluster, distributed.Client(cluster, set_as_default=False) as found:
+        options = {
+            "distributed.nanny.pre-spawn-environ": {},  # it would change this process's environment too
+            "distributed.worker.profile.enabled": False,  # an hour of stack samples is 200 MB a worker
+        }
+        with (
+            dask.config.set(options),
+            _local_cluster(jobs) as cluster,
+            distributed.Client(cluster, set_as_default=False) as found,
+        ):
             found.register_plugin(_NoCtrlC())
             yield found
         return
