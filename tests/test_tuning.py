@@ -3,9 +3,10 @@
 import keras
 import numpy as np
 import optuna
+import pandas as pd
 import pytest
 
-from fmnist_utils import optimizers, parameters, tuning
+from fmnist_utils import batch, optimizers, parameters, runs, tuning
 
 
 @pytest.mark.parametrize(
@@ -62,3 +63,13 @@ def test_a_search_that_was_kept_is_a_study_again(tmp_path):
     study = tuning.read_study(path, space)
     assert [trial.state.name for trial in study.trials] == ["COMPLETE", "PRUNED", "COMPLETE"]
     assert study.best_trial.params == {"RATE": 0.03, "KIND": "b"}, "a pruned trial does not win"
+
+
+def test_the_grid_that_confirms_is_that_of_the_kept_searchs_winner():
+    trials = pd.read_csv(runs.PROJECT / "figures" / "tuning_trials.csv")
+    grid = (batch.NOTEBOOKS / "tuning_confirmed.yaml").read_text()
+    assert grid == tuning.confirmation(trials)
+    trials.loc[trials["state"] == "PRUNED", "value"] = 1.0
+    assert grid == tuning.confirmation(trials), "a pruned trial does not win"
+    trials.loc[0, ["value", "state"]] = 1.0, "COMPLETE"
+    assert grid != tuning.confirmation(trials)
