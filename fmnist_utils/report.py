@@ -10,6 +10,11 @@ import pandas as pd
 
 from fmnist_utils import batch, runs
 
+# What ``calibration.scores_to_keep`` adds for a model that has been tested.
+TESTED = (
+    *("test_accuracy", "test_loss", "calibration_error", "temperature", "scaled_calibration_error"),
+    *("sure_coverage", "sure_accuracy", "confusion_matrix"),
+)
 # What a model's metrics.json has and the table keeps, and what it is called there. A parameter of the same
 # name, in whichever case (SQLite does not tell them apart), gets an underscore.
 METRICS = {
@@ -20,8 +25,7 @@ METRICS = {
     "loss": "loss",
     "val_accuracy": "val_accuracy",
     "val_loss": "val_loss",
-    "test_accuracy": "test_accuracy",
-    "test_loss": "test_loss",
+    **{name: name for name in TESTED},
     "seconds": "training_seconds",
 }
 SCORE = "val_accuracy"  # never the test accuracy: a ranking is a choice
@@ -65,8 +69,9 @@ def write_small(folder: Path, path: Path) -> None:
     """
     found = _trained(table(folder))
     seed = [name for name in found.attrs["parameters"] if name.upper() == "SEED"]
-    results = ["model_name", "accuracy", "loss", "val_accuracy", "val_loss", "seconds"]
-    names = [*varied(found), *seed, *results]
+    tested = [name for name in TESTED if found[name].notna().any()]
+    results = ["accuracy", "loss", "val_accuracy", "val_loss", *tested, "seconds"]
+    names = [*varied(found), *seed, "model_name", *results]
     small = found[names].sort_values(names).round(5)
     runs.write_text(path, small.to_csv(index=False))
 

@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -118,20 +118,17 @@ def log_test_read(purpose: str) -> None:
         log.write(f"{now()}  {purpose}\n")
 
 
-def record_test(folder: Path, accuracy: float, interval: tuple[float, float], loss: float) -> None:
+def record_test(folder: Path, scores: Mapping[str, Any]) -> None:
     """Keep what a model reached on the test images beside it, for the run's table of results."""
-    write_json(
-        folder / "test.json",
-        {"test_accuracy": accuracy, "test_interval": list(interval), "test_loss": loss},
-    )
+    write_json(folder / "test.json", scores)
 
 
 def finished(folder: Path) -> list[dict[str, Any]]:
     """The metrics of every model in a run folder, with those on test images where 05 has read them.
 
     Returns:
-        One dictionary a model: the keys of ``metrics.json`` and, from ``test.json``,
-        ``test_loss`` and ``test_accuracy``.
+        One dictionary a model: the keys of ``metrics.json`` and of ``test.json``
+        (``calibration.scores_to_keep``).
     """
     found = []
     for path in sorted(folder.glob("models/[!.]*/metrics.json")):
