@@ -76,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="table, ranking and pictures of a sweep")
     report.add_argument("folder", type=Path)
     report.add_argument("--small", type=Path, metavar="FILE", help="also write what varies and came out as CSV")
+    report.add_argument("--by-epoch", action="store_true", help="with each epoch's accuracy and loss in it")
     report.set_defaults(command=_report)
 
     publish = commands.add_parser("publish", help="make a complete run the published one")
@@ -150,7 +151,7 @@ def _report(options: argparse.Namespace) -> None:
 
     print(report.write(options.folder))
     if options.small:
-        report.write_small(options.folder, options.small)
+        report.write_small(options.folder, options.small, options.by_epoch)
 
 
 def _publish(options: argparse.Namespace) -> None:

@@ -7,7 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy import optimize, stats
 
+from fmnist_utils import runs
 from fmnist_utils.data import CLASS_NAMES
+
+WIDEST_BAND = 0.02  # of accuracy
 
 
 class Interval(NamedTuple):
@@ -219,17 +222,40 @@ def predicted_counts(
     return float(fewest), float(most)
 
 
-def print_bands(measured: Mapping[str, float], expected: Mapping[str, float], width: float = 0.02) -> None:
-    """Print for each figure whether it lies in the band of the given width around what is expected.
+def replicates(column: str) -> dict[str, list[float]]:
+    """What the five kept trainings of each of lesson 5's models gave (``make replicates``).
+
+    Args:
+        column: of ``figures/replicates.csv``, such as ``"val_accuracy"``.
+
+    Returns:
+        A value a seed, by the model's name.
+    """
+    import pandas as pd
+
+    kept = pd.read_csv(runs.PROJECT / "figures" / "replicates.csv")
+    return {name: list(values) for name, values in kept.groupby("model_name", sort=False)[column]}
+
+
+def print_bands(measured: Mapping[str, float], replicated: Mapping[str, Sequence[float]]) -> None:
+    """Print for each figure whether it lies within four standard deviations of its replicates' mean.
 
     A figure moves a little with the seed, the processor and the versions; whether it lies in its band
-    does not, so this can be compared from run to run. Bands hold for a notebook's default parameters.
+    does not, so this can be compared from run to run. A band wider than two points of accuracy would say
+    nothing and is not given. Bands hold for a notebook's default parameters.
+
+    Args:
+        measured: figures by name.
+        replicated: for each of these names, the same figure of trainings with other seeds.
     """
-    longest = max(map(len, expected))
-    for name, centre in expected.items():
-        low, high = centre - width / 2, centre + width / 2
-        verdict = "yes" if low <= measured[name] <= high else "no"
-        print(f"{name:<{longest}}  within {low:.3f} to {high:.3f}: {verdict}")
+    longest = max(map(len, measured))
+    for name, value in measured.items():
+        mean, reach = np.mean(replicated[name]), 4 * np.std(replicated[name], ddof=1)
+        if reach > WIDEST_BAND / 2:
+            print(f"{name:<{longest}}  no band: seeds differ by a standard deviation of {reach / 4:.3f}")
+            continue
+        verdict = "yes" if abs(value - mean) <= reach else "no"
+        print(f"{name:<{longest}}  within {mean - reach:.4f} to {mean + reach:.4f}: {verdict}")
 
 
 def print_answers(answers: Mapping[str, bool]) -> None:

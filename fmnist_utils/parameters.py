@@ -77,6 +77,7 @@ RULES: dict[str, Number | Choice | Text] = {
     "ROTATION": Number(float, 0.0, 180.0),
     "SHIFT": Number(float, 0.0, 0.9),
     "ZOOM": Number(float, 0.0, 0.9),
+    "WHITE": Number(int, 1, 255),
     "NEIGHBOURS": Number(int, 1, 100),
     "SEARCHED": Number(int, 100, 60_000),
     "EMBEDDED": Number(int, 100, 10_000),

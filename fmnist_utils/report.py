@@ -10,10 +10,12 @@ import pandas as pd
 
 from fmnist_utils import batch, runs
 
-# What ``calibration.scores_to_keep`` adds for a model that has been tested.
-TESTED = (
-    *("test_accuracy", "test_loss", "calibration_error", "temperature", "scaled_calibration_error"),
-    *("sure_coverage", "sure_accuracy", "confusion_matrix"),
+# What Keras measures after each epoch.
+CURVES = ("accuracy", "loss", "val_accuracy", "val_loss")
+# What notebooks measure of finished models: of the training images, and ``calibration.scores_to_keep``.
+FINISHED = (
+    *("fitted_accuracy", "fitted_loss", "test_accuracy", "test_loss", "calibration_error", "temperature"),
+    *("scaled_calibration_error", "sure_coverage", "sure_accuracy", "confusion_matrix"),
 )
 # What a model's metrics.json has and the table keeps, and what it is called there. A parameter of the same
 # name, in whichever case (SQLite does not tell them apart), gets an underscore.
@@ -21,11 +23,7 @@ METRICS = {
     "name": "model_name",
     "parameters": "weights",
     "precision": "dtype_policy",
-    "accuracy": "accuracy",
-    "loss": "loss",
-    "val_accuracy": "val_accuracy",
-    "val_loss": "val_loss",
-    **{name: name for name in TESTED},
+    **{name: name for name in CURVES + FINISHED},
     "seconds": "training_seconds",
 }
 SCORE = "val_accuracy"  # never the test accuracy: a ranking is a choice
@@ -62,18 +60,27 @@ def write_table(folder: Path) -> pd.DataFrame:
     return found
 
 
-def write_small(folder: Path, path: Path) -> None:
+def write_small(folder: Path, path: Path, by_epoch: bool = False) -> None:
     """Write what a lesson needs of a sweep into one small CSV file: what varies, and what came out.
 
     Nothing about machines is in it, and a row's place does not depend on when it was run.
+
+    Args:
+        folder: the sweep's.
+        path: the file.
+        by_epoch: add each epoch's accuracy and loss, as numbers in one text.
     """
     found = _trained(table(folder))
     seed = [name for name in found.attrs["parameters"] if name.upper() == "SEED"]
-    tested = [name for name in TESTED if found[name].notna().any()]
-    results = ["accuracy", "loss", "val_accuracy", "val_loss", *tested, "seconds"]
+    finished = [name for name in FINISHED if found[name].notna().any()]
+    results = [*CURVES, *finished, "seconds"]
     names = [*varied(found), *seed, "model_name", *results]
-    small = found[names].sort_values(names).round(5)
-    runs.write_text(path, small.to_csv(index=False))
+    small = found[names].round(5)
+    if by_epoch:
+        histories = [_history(folder, row) for row in found.itertuples()]
+        for key in CURVES:
+            small[f"{key}_by_epoch"] = [" ".join(f"{value:.4f}" for value in one[key]) for one in histories]
+    runs.write_text(path, small.sort_values(names).to_csv(index=False))
 
 
 def ranking(found: pd.DataFrame) -> pd.DataFrame:
@@ -128,6 +135,12 @@ def write(folder: Path) -> str:
     text = "\n\n".join(lines)
     runs.write_text(folder / "report.md", text + "\n")
     return text
+
+
+def _history(folder: Path, row: Any) -> dict[str, list[float]]:
+    """Keras's history of a model of the table."""
+    (path,) = (folder / "runs" / row.run / "models").glob(f"{row.model_name}-*/history.json")
+    return runs.read_json(path)
 
 
 def _rows(state: dict[str, Any], columns: dict[str, str]) -> list[dict[str, Any]]:

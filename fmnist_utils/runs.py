@@ -1,6 +1,6 @@
 """The run folder: where models, metrics, figures and executed notebooks of one run are kept.
 
-    RUN/models/NAME-KEY/   model.keras · history.json · metrics.json · test.json (once 05 has seen it)
+    RUN/models/NAME-KEY/   model.keras · history.json · metrics.json · scores.json (measured later)
     RUN/figures/           the pictures that a reader would want again
     RUN/notebooks/         executed notebooks (``python -m fmnist_utils run``)
     RUN/run.json           running, complete or failed
@@ -118,23 +118,22 @@ def log_test_read(purpose: str) -> None:
         log.write(f"{now()}  {purpose}\n")
 
 
-def record_test(folder: Path, scores: Mapping[str, Any]) -> None:
-    """Keep what a model reached on the test images beside it, for the run's table of results."""
-    write_json(folder / "test.json", scores)
+def record(folder: Path, scores: Mapping[str, Any]) -> None:
+    """Keep what a notebook has measured of a finished model beside it, for tables of results."""
+    write_json(folder / "scores.json", scores)
 
 
 def finished(folder: Path) -> list[dict[str, Any]]:
-    """The metrics of every model in a run folder, with those on test images where 05 has read them.
+    """The metrics of every model in a run folder, with what notebooks have measured since.
 
     Returns:
-        One dictionary a model: the keys of ``metrics.json`` and of ``test.json``
-        (``calibration.scores_to_keep``).
+        One dictionary a model: the keys of ``metrics.json`` and of ``scores.json``.
     """
     found = []
     for path in sorted(folder.glob("models/[!.]*/metrics.json")):
         metrics = read_json(path)
-        test = path.with_name("test.json")
-        found.append(metrics | (read_json(test) if test.exists() else {}))
+        scores = path.with_name("scores.json")
+        found.append(metrics | (read_json(scores) if scores.exists() else {}))
     return found
 
 

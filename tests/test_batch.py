@@ -220,7 +220,7 @@ def test_the_results_table_has_a_row_a_model_best_first(tmp_path):
     for name, accuracy in (("worse", 0.85), ("better", 0.87)):
         folder = tmp_path / "models" / name
         runs.write_json(folder / "metrics.json", common | {"name": name})
-        runs.write_json(folder / "test.json", tested | {"test_accuracy": accuracy})
+        runs.write_json(folder / "scores.json", tested | {"test_accuracy": accuracy})
     runs.write_json(tmp_path / "models" / "untested" / "metrics.json", common | {"name": "untested"})
     table = batch.write_results(tmp_path).splitlines()
     assert [line.split(" | ")[0] for line in table[2:]] == ["| better", "| worse"]

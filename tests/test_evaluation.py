@@ -91,9 +91,35 @@ def test_predicted_counts_bound_the_truth(predictions):
     assert most - fewest < 0.05 * matrix.sum()
 
 
-def test_bands_say_yes_inside_and_no_outside(capsys):
-    evaluation.print_bands({"a": 0.905, "b": 0.95}, {"a": 0.9, "b": 0.9})
-    assert capsys.readouterr().out == "a  within 0.890 to 0.910: yes\nb  within 0.890 to 0.910: no\n"
+def test_a_band_is_four_standard_deviations_about_the_replicates_mean(capsys):
+    seeds = [0.899, 0.9, 0.901]
+    evaluation.print_bands({"in": 0.9039, "out": 0.9041}, {"in": seeds, "out": seeds, "other": seeds})
+    assert capsys.readouterr().out == ("in   within 0.8960 to 0.9040: yes\nout  within 0.8960 to 0.9040: no\n")
+
+
+def test_a_band_wider_than_two_points_is_not_given(capsys):
+    evaluation.print_bands({"a": 0.9}, {"a": [0.897, 0.9, 0.903]})
+    assert capsys.readouterr().out == "a  no band: seeds differ by a standard deviation of 0.003\n"
+
+
+def test_the_smallest_difference_is_found_as_often_as_promised():
+    images, differing = 2_000, 0.1
+    difference = evaluation.smallest_difference(images, differing, power=0.8)
+    rng = np.random.default_rng(0)
+    better = rng.binomial(1, (differing + difference) / 2 / differing, (400, images)).astype(bool)
+    differs = rng.random((400, images)) < differing
+    found = [evaluation.mcnemar(~d | wins, ~d | ~wins) < 0.05 for d, wins in zip(differs, better, strict=True)]
+    assert 0.7 < np.mean(found) < 0.88
+
+
+def test_optimism_is_the_luck_of_the_best_on_the_images_that_chose_it():
+    rng = np.random.default_rng(0)
+    deviation = (0.9 * 0.1 / 1_000) ** 0.5  # of an accuracy on half of 2,000 images
+    equally_good = [evaluation.optimism(rng.random((20, 2_000)) < 0.9, 50) for _ in range(30)]
+    assert np.mean(equally_good) == pytest.approx(1.87 * deviation, rel=0.1), "the mean of the best of 20 draws"
+    one_is_best = rng.random((20, 2_000)) < 0.9
+    one_is_best[3] = True
+    assert evaluation.optimism(one_is_best, 50) == 0
 
 
 def test_answers_are_yes_or_no(capsys):
