@@ -8,7 +8,7 @@ SHARED = OMP_NUM_THREADS=$$($(BIN)/python -c "from fmnist_utils import cores; pr
 # The first lesson is short and nothing waits for it: it fills the gap at the end.
 LONG_BEFORE_SHORT = notebooks/0[!1]_*[!0-9].ipynb notebooks/01_*[!0-9].ipynb
 
-.PHONY: run test test-quick lab bench tuning publish clean setup
+.PHONY: run test test-quick lab bench replicates tuning publish clean setup
 
 run: setup
 	$(BIN)/python -m fmnist_utils run
@@ -33,6 +33,15 @@ lab: setup
 # Half an hour; PyTorch is measured too where .venv can import it.
 bench: setup
 	$(BIN)/python tests/bench/bench.py
+
+# What lessons 5 and 7 read of trainings over five seeds: an hour and three quarters, resumable.
+replicates: setup
+	$(BIN)/python -m fmnist_utils sweep 05 -p SEED 0..4 --to runs/replicates
+	$(BIN)/python -m fmnist_utils report runs/replicates --small figures/replicates.csv --by-epoch
+	$(BIN)/python -m fmnist_utils sweep one_training --grid notebooks/claims.yaml --to runs/claims
+	$(BIN)/python -m fmnist_utils report runs/claims --small figures/claims.csv --by-epoch
+	$(BIN)/python tests/bench/out_of_fold.py
+	$(BIN)/python tests/bench/recipe.py
 
 # The two files of results behind lesson 6: two hours, resumable.
 tuning: setup

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from scipy import optimize, stats
 
 from fmnist_utils import runs
@@ -222,27 +223,45 @@ def predicted_counts(
     return float(fewest), float(most)
 
 
-def replicates(column: str) -> dict[str, list[float]]:
+def over_seeds(table: pd.DataFrame, column: str, **settings: Any) -> np.ndarray:
+    """One set-up's column of a kept table of results, a value a seed, in their order.
+
+    Args:
+        table: from ``report.write_small``, with a column ``SEED``.
+        column: its name.
+        settings: columns and the values that a row must have in them.
+
+    Returns:
+        Shape (seeds,); (seeds, epochs) for a column by epoch; (seeds, 10, 10) for ``confusion_matrix``.
+    """
+    rows = table[(table[list(settings)] == pd.Series(settings)).all(axis=1)].sort_values("SEED")
+    if column == "confusion_matrix":
+        return np.array([text.split() for text in rows[column]], int).reshape(-1, 10, 10)
+    if column.endswith("_by_epoch"):
+        return np.array([text.split() for text in rows[column]], float)
+    return rows[column].to_numpy()
+
+
+def replicates(column: str) -> dict[str, np.ndarray]:
     """What the five kept trainings of each of lesson 5's models gave (``make replicates``).
 
     Args:
         column: of ``figures/replicates.csv``, such as ``"val_accuracy"``.
 
     Returns:
-        A value a seed, by the model's name.
+        ``over_seeds`` by the model's name.
     """
-    import pandas as pd
-
-    kept = pd.read_csv(runs.PROJECT / "figures" / "replicates.csv")
-    return {name: list(values) for name, values in kept.groupby("model_name", sort=False)[column]}
+    kept = pd.read_csv(runs.PROJECT / "figures" / "replicates.csv", comment="#")
+    return {name: over_seeds(kept, column, model_name=name) for name in kept["model_name"].unique()}
 
 
 def print_bands(measured: Mapping[str, float], replicated: Mapping[str, Sequence[float]]) -> None:
-    """Print for each figure whether it lies within four standard deviations of its replicates' mean.
+    """Print for each figure whether it lies in the band of its replicates.
 
-    A figure moves a little with the seed, the processor and the versions; whether it lies in its band
-    does not, so this can be compared from run to run. A band wider than two points of accuracy would say
-    nothing and is not given. Bands hold for a notebook's default parameters.
+    The band is their mean, give or take four standard deviations, but two points of accuracy wide at most.
+    Where two points would be too narrow for trainings that differ by the seed alone, none is given. A figure
+    moves a little with the seed, the processor and the versions; whether it lies in its band does not, so
+    this can be compared from run to run. Bands hold for a notebook's default parameters.
 
     Args:
         measured: figures by name.
@@ -250,9 +269,13 @@ def print_bands(measured: Mapping[str, float], replicated: Mapping[str, Sequence
     """
     longest = max(map(len, measured))
     for name, value in measured.items():
-        mean, reach = np.mean(replicated[name]), 4 * np.std(replicated[name], ddof=1)
-        if reach > WIDEST_BAND / 2:
-            print(f"{name:<{longest}}  no band: seeds differ by a standard deviation of {reach / 4:.3f}")
+        if len(replicated[name]) < 2:
+            print(f"{name:<{longest}}  no band: nothing with these parameters was replicated")
+            continue
+        mean, deviation = np.mean(replicated[name]), np.std(replicated[name], ddof=1)
+        reach = min(4 * deviation, WIDEST_BAND / 2)
+        if reach < 2 * deviation:
+            print(f"{name:<{longest}}  no band: seeds differ by a standard deviation of {deviation:.3f}")
             continue
         verdict = "yes" if abs(value - mean) <= reach else "no"
         print(f"{name:<{longest}}  within {mean - reach:.4f} to {mean + reach:.4f}: {verdict}")

@@ -81,6 +81,7 @@ RULES: dict[str, Number | Choice | Text] = {
     "NEIGHBOURS": Number(int, 1, 100),
     "SEARCHED": Number(int, 100, 60_000),
     "EMBEDDED": Number(int, 100, 10_000),
+    "CORRUPTED": Number(int, 100, 10_000),
     "TRIALS": Number(int, 0, 10_000),
     "STUDY_EPOCHS": _EPOCHS,
     "STUDY": Text(),

@@ -59,6 +59,7 @@ def images(
     low: float | None = None,
     high: float | None = None,
     size: float = 2.0,
+    heat: np.ndarray | None = None,
 ) -> Figure:
     """A grid of grey images.
 
@@ -69,6 +70,7 @@ def images(
         wrong: for predictions: True draws a thick frame around the image, False a thin one.
         low, high: the values drawn white and black; None takes each image's own.
         size: inches a picture.
+        heat: what to lay over the images in colour, shape (n, height, width); None for nothing.
     """
     pictures = np.asarray(pictures).reshape(len(pictures), *pictures.shape[1:3])
     rows = -(-len(pictures) // columns)
@@ -78,6 +80,8 @@ def images(
         axis.remove()
     for i, (picture, axis) in enumerate(zip(pictures, axes.flat, strict=False)):
         axis.imshow(picture, cmap="gray_r", vmin=low, vmax=high, interpolation="nearest")
+        if heat is not None:
+            axis.imshow(heat[i], cmap="autumn_r", alpha=0.8 * heat[i] / (heat[i].max() or 1))
         axis.set(xticks=[], yticks=[])
         if titles:
             axis.set_title(titles[i], fontsize=12, pad=4)

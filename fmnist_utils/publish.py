@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import numpy as np
 
-from fmnist_utils import batch, runs
+from fmnist_utils import batch, evaluation, runs
 
 MARKS = ("<!-- results: written by make publish -->", "<!-- end of results -->")
 KEPT_METADATA = ("tags", "jupyter", "scrolled")
@@ -53,6 +54,7 @@ def _prepare(folder: Path, project: Path, prepared: Path, state: dict[str, Any])
         shutil.copyfile(path, prepared / "figures" / path.name)
     runs.write_json(prepared / "figures" / batch.SECONDS.name, state["seconds"])
     table = (folder / "results.md").read_text(encoding="utf-8")
+    table = f"{table.strip()}\n\n{replicates_table()}"
     readme = with_table((project / "README.md").read_text(encoding="utf-8"), table)
     runs.write_text(prepared / "README.md", readme)
 
@@ -80,6 +82,25 @@ def with_table(readme: str, table: str, marks: tuple[str, str] = MARKS) -> str:
     before, _, rest = readme.partition(start)
     _, _, after = rest.partition(end)
     return f"{before}{start}\n{table.strip()}\n{end}{after}"
+
+
+def replicates_table() -> str:
+    """The set-ups over seeds as a Markdown table, the best mean first."""
+    validation, tested = (evaluation.replicates(f"{part}_accuracy") for part in ("val", "test"))
+    calibration = evaluation.replicates("calibration_error")
+    rows = [
+        [
+            name,
+            str(len(tested[name])),
+            f"{np.mean(validation[name]):.2%} ± {np.std(validation[name], ddof=1):.2%}",
+            f"{np.mean(tested[name]):.2%} ± {np.std(tested[name], ddof=1):.2%}",
+            f"{min(tested[name]):.2%} to {max(tested[name]):.2%}",
+            f"{np.mean(calibration[name]):.3f}",
+        ]
+        for name in sorted(tested, key=lambda name: -np.mean(tested[name]))
+    ]
+    header = ["model", "seeds", "validation (mean ± sd)", "test (mean ± sd)", "range", "calibration error"]
+    return runs.markdown_table(header, rows)
 
 
 def _joined(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:

@@ -63,7 +63,8 @@ def write_table(folder: Path) -> pd.DataFrame:
 def write_small(folder: Path, path: Path, by_epoch: bool = False) -> None:
     """Write what a lesson needs of a sweep into one small CSV file: what varies, and what came out.
 
-    Nothing about machines is in it, and a row's place does not depend on when it was run.
+    Its first line, after a ``#``, says how it was made. Nothing about machines is in it, and a row's place
+    does not depend on when it was run.
 
     Args:
         folder: the sweep's.
@@ -80,7 +81,8 @@ def write_small(folder: Path, path: Path, by_epoch: bool = False) -> None:
         histories = [_history(folder, row) for row in found.itertuples()]
         for key in CURVES:
             small[f"{key}_by_epoch"] = [" ".join(f"{value:.4f}" for value in one[key]) for one in histories]
-    runs.write_text(path, small.sort_values(names).to_csv(index=False))
+    text = small.sort_values(names).to_csv(index=False)
+    runs.write_text(path, f"# {_origin(found)}\n{text}")
 
 
 def ranking(found: pd.DataFrame) -> pd.DataFrame:
@@ -135,6 +137,18 @@ def write(folder: Path) -> str:
     text = "\n\n".join(lines)
     runs.write_text(folder / "report.md", text + "\n")
     return text
+
+
+def _origin(trained: pd.DataFrame) -> str:
+    """How a small file was made, in a line."""
+    each = trained.drop_duplicates("run")
+    seed = [name for name in trained.attrs["parameters"] if name.upper() == "SEED"]
+    programs = each[["notebook", "program"]].drop_duplicates().itertuples()
+    notebooks = " and ".join(f"{row.notebook} (program {row.program})" for row in programs)
+    hours = each["seconds"].sum() / 3600
+    names = ", ".join(varied(trained) + seed)
+    made = f"A sweep over {names}: {len(each)} runs of {notebooks}, {hours:.1f} core-hours."
+    return f"{made} Written by `python -m fmnist_utils report --small`."
 
 
 def _history(folder: Path, row: Any) -> dict[str, list[float]]:

@@ -29,6 +29,7 @@ SMALL = {
     "EMBEDDED": 200,
     "TRIALS": 1,
     "STUDY_EPOCHS": 1,
+    "CORRUPTED": 200,
 }
 
 

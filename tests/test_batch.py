@@ -243,8 +243,9 @@ def test_publishing_cleans_and_moves_everything_together(make_notebook, tmp_path
     publish.publish(folder, project)
 
     assert (
-        project / "README.md"
-    ).read_text() == f"top\n{publish.MARKS[0]}\n| new |\n{publish.MARKS[1]}\nbottom\n"
+        (project / "README.md").read_text()
+        == f"top\n{publish.MARKS[0]}\n| new |\n\n{publish.replicates_table()}\n{publish.MARKS[1]}\nbottom\n"
+    )
     assert sorted(p.name for p in (project / "figures").iterdir()) == [
         "01_new.png",
         "results.json",

@@ -1,6 +1,7 @@
 """Metrics, intervals and comparisons, against values worked out by other means."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, log_loss
 
@@ -97,9 +98,16 @@ def test_a_band_is_four_standard_deviations_about_the_replicates_mean(capsys):
     assert capsys.readouterr().out == ("in   within 0.8960 to 0.9040: yes\nout  within 0.8960 to 0.9040: no\n")
 
 
-def test_a_band_wider_than_two_points_is_not_given(capsys):
-    evaluation.print_bands({"a": 0.9}, {"a": [0.897, 0.9, 0.903]})
-    assert capsys.readouterr().out == "a  no band: seeds differ by a standard deviation of 0.003\n"
+def test_a_band_is_at_most_two_points_wide_and_not_given_where_that_is_too_narrow(capsys):
+    evaluation.print_bands({"a": 0.9101, "b": 0.9}, {"a": [0.897, 0.9, 0.903], "b": [0.894, 0.9, 0.906]})
+    assert capsys.readouterr().out == (
+        "a  within 0.8900 to 0.9100: no\nb  no band: seeds differ by a standard deviation of 0.006\n"
+    )
+
+
+def test_what_was_not_replicated_has_no_band(capsys):
+    evaluation.print_bands({"a": 0.9}, {"a": [0.9]})
+    assert capsys.readouterr().out == "a  no band: nothing with these parameters was replicated\n"
 
 
 def test_the_smallest_difference_is_found_as_often_as_promised():
@@ -125,3 +133,28 @@ def test_optimism_is_the_luck_of_the_best_on_the_images_that_chose_it():
 def test_answers_are_yes_or_no(capsys):
     evaluation.print_answers({"one": True, "three": False})
     assert capsys.readouterr().out == "one    yes\nthree  no\n"
+
+
+def test_a_column_over_seeds_is_in_their_order_and_numbers_in_texts_are_numbers():
+    table = pd.DataFrame(
+        {
+            "model_name": ["a", "a", "b"],
+            "SEED": [1, 0, 0],
+            "val_accuracy": [0.2, 0.1, 0.3],
+            "val_loss_by_epoch": ["3 4", "1 2", "5 6"],
+            "confusion_matrix": [" ".join(map(str, range(i, i + 100))) for i in (7, 0, 9)],
+        }
+    )
+    assert evaluation.over_seeds(table, "val_accuracy", model_name="a").tolist() == [0.1, 0.2]
+    assert evaluation.over_seeds(table, "val_loss_by_epoch", model_name="a").tolist() == [[1, 2], [3, 4]]
+    matrices = evaluation.over_seeds(table, "confusion_matrix", model_name="a")
+    assert matrices.shape == (2, 10, 10) and matrices[1, 0, 0] == 7 and matrices[0, 9, 9] == 99
+
+
+def test_the_kept_replicates_are_five_seeds_of_seven_models():
+    kept = evaluation.replicates("confusion_matrix")
+    assert len(kept) == 7
+    for name, matrices in kept.items():
+        assert matrices.shape == (5, 10, 10) and (matrices.sum(axis=2) == 1000).all(), name
+        accuracy = matrices.diagonal(axis1=1, axis2=2).sum(axis=1) / 10_000
+        assert accuracy == pytest.approx(evaluation.replicates("test_accuracy")[name], abs=1e-5)
