@@ -103,7 +103,7 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
     """Exact McNemar test: could two models err equally often, given the images on which they differ?
 
     Args:
-        first, second: bool, shape (n,): which of the same images each model classified rightly.
+        first, second: bool, shape (n,): on which of the same images each model succeeded.
 
     Returns:
         The two-sided p-value; 1 if they differ on no image.
@@ -124,6 +124,9 @@ def smallest_difference(images: int, differing: float, power: float = 0.8, alpha
         differing: share of these that one model classified rightly and the other did not.
         power: how often the test is to find the difference.
         alpha: how often it may find one where there is none.
+
+    Raises:
+        ValueError: so few images differ that even the largest difference would not be found.
     """
     z_alpha, z_power = stats.norm.ppf([1 - alpha / 2, power])
 
@@ -131,6 +134,8 @@ def smallest_difference(images: int, differing: float, power: float = 0.8, alpha
         deviation = (differing - difference**2) ** 0.5  # of one value, where there is a difference
         return difference - (z_alpha * differing**0.5 + z_power * deviation) / images**0.5
 
+    if lacking(differing) < 0:
+        raise ValueError(f"differing is {differing}: on {images:,} images that is too few to find a difference")
     return float(optimize.brentq(lacking, 0.0, differing))
 
 
@@ -138,8 +143,8 @@ def optimism(correct: np.ndarray, repeats: int = 1000) -> float:
     """How much too good the best of several models looks on the images that chose it.
 
     The images are divided into random halves: one chooses the best model, the other, which had no part in
-    the choice, judges it. What the chosen model loses from the first half to the second is luck. With all
-    images to choose on, the luck is about 0.7 times as large.
+    the choice, judges it. What the chosen model loses from the first half to the second is luck. Luck falls
+    with the square root of the images, so with all of them it is taken to be 0.7 times that.
 
     Args:
         correct: bool, shape (models, images): what each model classified rightly.
@@ -152,7 +157,7 @@ def optimism(correct: np.ndarray, repeats: int = 1000) -> float:
         scores = correct[:, choosing].mean(axis=1)
         best = scores.argmax()
         lost.append(scores[best] - correct[best, judging].mean())
-    return float(np.mean(lost))
+    return float(np.mean(lost)) * 0.5**0.5
 
 
 def confusion_matrix(predictions: Predictions) -> np.ndarray:
@@ -259,26 +264,29 @@ def print_bands(measured: Mapping[str, float], replicated: Mapping[str, Sequence
     """Print for each figure whether it lies in the band of its replicates.
 
     The band is their mean, give or take four standard deviations, but two points of accuracy wide at most.
-    Where two points would be too narrow for trainings that differ by the seed alone, none is given. A figure
-    moves a little with the seed, the processor and the versions; whether it lies in its band does not, so
-    this can be compared from run to run. Bands hold for a notebook's default parameters.
+    The standard deviation is that of all steady set-ups in ``replicated`` together, since five values alone
+    tell it badly. Where seeds differ too much for two points, no band is given. A figure moves a little with
+    the processor and the versions; whether it lies in its band hardly ever does, so this can be compared
+    from run to run. Bands hold for a notebook's default parameters.
 
     Args:
         measured: figures by name.
-        replicated: for each of these names, the same figure of trainings with other seeds.
+        replicated: the same figure of several trainings, for each of these names and of others like them.
     """
     longest = max(map(len, measured))
+    variances = {name: np.var(values, ddof=1) for name, values in replicated.items() if len(values) > 1}
+    steady = {name: variance for name, variance in variances.items() if variance <= (WIDEST_BAND / 4) ** 2}
     for name, value in measured.items():
-        if len(replicated[name]) < 2:
+        if name not in variances:
             print(f"{name:<{longest}}  no band: nothing with these parameters was replicated")
-            continue
-        mean, deviation = np.mean(replicated[name]), np.std(replicated[name], ddof=1)
-        reach = min(4 * deviation, WIDEST_BAND / 2)
-        if reach < 2 * deviation:
+        elif name not in steady:
+            deviation = variances[name] ** 0.5
             print(f"{name:<{longest}}  no band: seeds differ by a standard deviation of {deviation:.3f}")
-            continue
-        verdict = "yes" if abs(value - mean) <= reach else "no"
-        print(f"{name:<{longest}}  within {mean - reach:.4f} to {mean + reach:.4f}: {verdict}")
+        else:
+            mean, deviation = np.mean(replicated[name]), np.mean([*steady.values()]) ** 0.5
+            reach = min(4 * deviation, WIDEST_BAND / 2)
+            verdict = "yes" if abs(value - mean) <= reach else "no"
+            print(f"{name:<{longest}}  within {mean - reach:.4f} to {mean + reach:.4f}: {verdict}")
 
 
 def print_answers(answers: Mapping[str, bool]) -> None:

@@ -85,7 +85,7 @@ def with_table(readme: str, table: str, marks: tuple[str, str] = MARKS) -> str:
 
 
 def replicates_table() -> str:
-    """The set-ups over seeds as a Markdown table, the best mean first."""
+    """The set-ups over seeds as a Markdown table, the best on validation images first."""
     validation, tested = (evaluation.replicates(f"{part}_accuracy") for part in ("val", "test"))
     calibration = evaluation.replicates("calibration_error")
     rows = [
@@ -97,7 +97,7 @@ def replicates_table() -> str:
             f"{min(tested[name]):.2%} to {max(tested[name]):.2%}",
             f"{np.mean(calibration[name]):.3f}",
         ]
-        for name in sorted(tested, key=lambda name: -np.mean(tested[name]))
+        for name in sorted(tested, key=lambda name: -np.mean(validation[name]))
     ]
     header = ["model", "seeds", "validation (mean ± sd)", "test (mean ± sd)", "range", "calibration error"]
     return runs.markdown_table(header, rows)

@@ -73,3 +73,5 @@ def test_what_is_kept_of_a_model_is_json_and_chosen_on_validation():
     assert np.trace(matrix) / matrix.sum() == pytest.approx(tested.accuracy)
     never = calibration.scores_to_keep(Predictions(tested.probabilities, (tested.classes + 1) % 10), validated)
     assert never["sure_accuracy"] == 0
+    unsure = Predictions(validated.probabilities, (validated.classes + 1) % 10)
+    assert calibration.scores_to_keep(tested, unsure)["sure_accuracy"] is None

@@ -98,6 +98,11 @@ def test_a_band_is_four_standard_deviations_about_the_replicates_mean(capsys):
     assert capsys.readouterr().out == ("in   within 0.8960 to 0.9040: yes\nout  within 0.8960 to 0.9040: no\n")
 
 
+def test_a_bands_standard_deviation_is_that_of_all_steady_set_ups(capsys):
+    evaluation.print_bands({"a": 0.9}, {"a": [0.9, 0.9], "b": [0.799, 0.8, 0.801], "wild": [0.5, 0.6]})
+    assert capsys.readouterr().out == "a  within 0.8972 to 0.9028: yes\n"
+
+
 def test_a_band_is_at_most_two_points_wide_and_not_given_where_that_is_too_narrow(capsys):
     evaluation.print_bands({"a": 0.9101, "b": 0.9}, {"a": [0.897, 0.9, 0.903], "b": [0.894, 0.9, 0.906]})
     assert capsys.readouterr().out == (
@@ -118,11 +123,13 @@ def test_the_smallest_difference_is_found_as_often_as_promised():
     differs = rng.random((400, images)) < differing
     found = [evaluation.mcnemar(~d | wins, ~d | ~wins) < 0.05 for d, wins in zip(differs, better, strict=True)]
     assert 0.7 < np.mean(found) < 0.88
+    with pytest.raises(ValueError, match="too few to find a difference"):
+        evaluation.smallest_difference(10_000, 0.0005)
 
 
 def test_optimism_is_the_luck_of_the_best_on_the_images_that_chose_it():
     rng = np.random.default_rng(0)
-    deviation = (0.9 * 0.1 / 1_000) ** 0.5  # of an accuracy on half of 2,000 images
+    deviation = (0.9 * 0.1 / 2_000) ** 0.5  # of an accuracy
     equally_good = [evaluation.optimism(rng.random((20, 2_000)) < 0.9, 50) for _ in range(30)]
     assert np.mean(equally_good) == pytest.approx(1.87 * deviation, rel=0.1), "the mean of the best of 20 draws"
     one_is_best = rng.random((20, 2_000)) < 0.9

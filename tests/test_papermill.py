@@ -3,11 +3,10 @@
 import subprocess
 import sys
 
-import pandas as pd
 import pytest
 from helpers import NOTEBOOKS
 
-from fmnist_utils import batch, grid, runs
+from fmnist_utils import batch, runs
 
 pytestmark = pytest.mark.slow
 
@@ -55,36 +54,3 @@ def test_the_form_trains_what_it_is_told(tmp_path, monkeypatch):
     assert metrics["optimizer"]["class_name"] == "SGD"
     assert metrics["optimizer"]["config"]["learning_rate"]["config"]["warmup_target"] == 0.1
     assert metrics["augment"]["settings"]["shift"] == 0.1
-
-
-@pytest.mark.parametrize(
-    ("name", "grids"), [("tuning", ["tuning.yaml", "tuning_confirmed.yaml"]), ("claims", ["claims.yaml"])]
-)
-def test_kept_results_are_those_of_their_grids(name, grids):
-    form = grid.Notebook(batch.NOTEBOOKS / "one_training.ipynb")
-    files = [batch.NOTEBOOKS / file for file in grids]
-    planned = [form.complete(run) for file in files for run in grid.plan(form, grid.read(file), {})]
-    results = pd.read_csv(runs.PROJECT / "figures" / f"{name}.csv", comment="#")
-    names = [name for name in results if name in planned[0]]
-    assert {"NETWORK", "EPOCHS", "DROPOUT", "SEED"} <= set(names)
-    assert sorted(tuple(run[name] for name in names) for run in planned) == sorted(
-        results[names].itertuples(index=False, name=None)
-    )
-
-
-def test_the_replicates_are_five_seeds_of_each_model_of_lesson_5():
-    results = pd.read_csv(runs.PROJECT / "figures" / "replicates.csv", comment="#")
-    names = {"dense", "two_conv", "three_conv", "blog", "control", "batchnorm", "augmented"}
-    assert sorted(zip(results["model_name"], results["SEED"], strict=True)) == [
-        (name, seed) for name in sorted(names) for seed in range(5)
-    ]
-
-
-def test_a_set_up_that_was_trained_for_both_files_came_out_alike():
-    replicates, claims = (
-        pd.read_csv(runs.PROJECT / "figures" / f"{name}.csv", comment="#") for name in ("replicates", "claims")
-    )
-    control = claims[(claims["model_name"] == "control") & (claims["DROPOUT"] == 0.5)]
-    again = replicates[replicates["model_name"] == "control"]
-    assert len(control) == len(again) == 5
-    assert control["val_accuracy"].mean() == pytest.approx(again["val_accuracy"].mean(), abs=0.005)

@@ -1,0 +1,85 @@
+"""The small files of results that lessons read: what they hold is what their commands make."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fmnist_utils import batch, corruptions, data, grid, runs
+
+FIGURES = runs.PROJECT / "figures"
+
+
+@pytest.mark.parametrize("name", ["tuning", "replicates", "claims", "robustness"])
+def test_a_kept_table_says_how_it_was_made(name):
+    first = (FIGURES / f"{name}.csv").read_text().splitlines()[0]
+    assert first.startswith("# ") and "ritten by" in first
+
+
+@pytest.mark.parametrize(
+    ("name", "grids", "varied"),
+    [
+        (
+            "tuning",
+            ["tuning.yaml", "tuning_confirmed.yaml"],
+            {"NETWORK", "OPTIMIZER", "LEARNING_RATE", "BATCH_SIZE", "EPOCHS", "DROPOUT", "SEED", "SPLIT_SEED"},
+        ),
+        ("claims", ["claims.yaml"], {"NETWORK", "EPOCHS", "DROPOUT", "WHITE", "ROTATION", "SEED"}),
+    ],
+)
+def test_kept_results_are_those_of_their_grids(name, grids, varied):
+    form = grid.Notebook(batch.NOTEBOOKS / "one_training.ipynb")
+    files = [batch.NOTEBOOKS / file for file in grids]
+    planned = [form.complete(run) for file in files for run in grid.plan(form, grid.read(file), {})]
+    results = pd.read_csv(FIGURES / f"{name}.csv", comment="#")
+    names = [name for name in results if name in planned[0]]
+    assert varied <= set(names)
+    assert sorted(tuple(run[name] for name in names) for run in planned) == sorted(
+        results[names].itertuples(index=False, name=None)
+    )
+
+
+def test_the_replicates_are_five_seeds_of_each_model_of_lesson_5():
+    results = pd.read_csv(FIGURES / "replicates.csv", comment="#")
+    names = {"dense", "two_conv", "three_conv", "blog", "control", "batchnorm", "augmented"}
+    assert sorted(zip(results["model_name"], results["SEED"], strict=True)) == [
+        (name, seed) for name in sorted(names) for seed in range(5)
+    ]
+
+
+def test_a_set_up_that_was_trained_for_both_files_came_out_alike():
+    replicates, claims = (
+        pd.read_csv(FIGURES / f"{name}.csv", comment="#") for name in ("replicates", "claims")
+    )
+    control = claims[(claims["model_name"] == "control") & (claims["DROPOUT"] == 0.5)]
+    again = replicates[replicates["model_name"] == "control"]
+    assert len(control) == len(again) == 5
+    assert control["val_accuracy"].mean() == pytest.approx(again["val_accuracy"].mean(), abs=0.005)
+
+
+def test_robustness_has_each_model_seed_kind_and_severity():
+    table = pd.read_csv(FIGURES / "robustness.csv", comment="#")
+    models = ("dense", "two_conv", "blog", "batchnorm", "augmented")
+    degrees = [(kind, severity) for kind in corruptions.KINDS for severity in corruptions.SEVERITIES]
+    degrees += [("none", 0), ("mirrored", 1), ("upside down", 1)]
+    expected = {(name, seed, *degree) for name in models for seed in range(5) for degree in degrees}
+    assert len(table) == len(expected)
+    assert set(table[["model_name", "SEED", "kind", "severity"]].itertuples(index=False, name=None)) == expected
+    replicates = pd.read_csv(FIGURES / "replicates.csv", comment="#").set_index(["model_name", "SEED"])
+    whole = table[table["kind"] == "none"].set_index(["model_name", "SEED"])["accuracy"]
+    assert (whole - replicates["test_accuracy"].reindex(whole.index)).abs().max() < 0.01, "half of the images"
+
+
+def test_the_recipe_has_five_seeds_of_fifteen_epochs():
+    recipe = runs.read_json(FIGURES / "recipe.json")
+    for key in ("accuracy", "test_accuracy", "test_loss"):
+        assert np.shape(recipe[key]) == (5, 15), key
+    assert recipe["command"] == "python tests/bench/recipe.py"
+    assert np.mean(recipe["accuracy"]) < np.mean(recipe["test_accuracy"]), "dropout and augmentation are on"
+    assert 0 < np.mean(recipe["optimism_of_the_best_epoch"]) < 0.01
+
+
+def test_the_probabilities_out_of_fold_are_those_of_all_training_images():
+    kept = np.load(FIGURES / "out_of_fold.npz")["probabilities"]
+    assert kept.shape == (60_000, 10) and kept.dtype == np.float16
+    assert np.allclose(kept.astype(float).sum(axis=1), 1, atol=0.01)
+    assert 0.91 < (kept.argmax(axis=1) == data.load().train.labels).mean() < 0.93
