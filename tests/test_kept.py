@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fmnist_utils import batch, corruptions, data, grid, runs
+from fmnist_utils import batch, corruptions, data, grid, publish, runs
 
 FIGURES = runs.PROJECT / "figures"
 
@@ -54,6 +54,15 @@ def test_a_set_up_that_was_trained_for_both_files_came_out_alike():
     again = replicates[replicates["model_name"] == "control"]
     assert len(control) == len(again) == 5
     assert control["val_accuracy"].mean() == pytest.approx(again["val_accuracy"].mean(), abs=0.005)
+
+
+def test_the_readme_has_the_replicates_means_and_deviations():
+    readme = (runs.PROJECT / "README.md").read_text(encoding="utf-8")
+    assert publish.replicates_table() in readme
+    kept = pd.read_csv(FIGURES / "replicates.csv", comment="#")
+    for name, tested in kept.groupby("model_name")["test_accuracy"]:
+        row = next(line for line in readme.splitlines() if line.startswith(f"| {name} | 5 |"))
+        assert f"{tested.mean():.2%} ± {tested.std():.2%} | {tested.min():.2%} to {tested.max():.2%}" in row
 
 
 def test_robustness_has_each_model_seed_kind_and_severity():

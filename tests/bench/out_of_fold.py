@@ -7,12 +7,13 @@ cores.
 
 import keras
 import numpy as np
+import yaml
 from sklearn.model_selection import StratifiedKFold
 
 from fmnist_utils import data, models, runs, training, tuning
 
 FOLDS = 5
-EPOCHS, BATCH_SIZE, LEARNING_RATE, DROPOUT = 8, 128, 0.0076, 0.079
+WINNER = yaml.safe_load((runs.PROJECT / "notebooks" / "tuning_confirmed.yaml").read_text())[0]
 
 
 def main() -> None:
@@ -33,9 +34,11 @@ def trained_on(known: data.Split, kept: np.ndarray, left_out: np.ndarray) -> np.
     """The answers for some images of a network that was trained on others."""
     train, asked = (data.Split(known.images[part], known.labels[part]) for part in (kept, left_out))
     keras.utils.set_random_seed(0)
-    optimizer = tuning.optimizer("adam_onecycle", LEARNING_RATE, EPOCHS * -(-len(train) // BATCH_SIZE))
-    model = models.two_conv(DROPOUT)
-    training.fit(model, train, asked, epochs=EPOCHS, batch_size=BATCH_SIZE, seed=0, optimizer=optimizer)
+    epochs, batch_size = WINNER["EPOCHS"], WINNER["BATCH_SIZE"]
+    steps = epochs * -(-len(train) // batch_size)
+    optimizer = tuning.optimizer(WINNER["OPTIMIZER"], WINNER["LEARNING_RATE"], steps)
+    model = models.two_conv(WINNER["DROPOUT"])
+    training.fit(model, train, asked, epochs=epochs, batch_size=batch_size, seed=0, optimizer=optimizer)
     return training.predict(model, asked.images)
 
 
