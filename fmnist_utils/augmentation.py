@@ -1,7 +1,7 @@
-"""Random rotation, shift and zoom of a batch of images, as one affine resampling.
+"""Random rotation, shift and zoom of a batch of images as one affine resampling; random flips and shifts.
 
-The transforms follow ``RandomRotation``, ``RandomTranslation`` and ``RandomZoom`` of Keras, in that
-order. Composing their matrices resamples an image once instead of three times, which is faster and
+The transforms of ``Augmentation`` follow ``RandomRotation``, ``RandomTranslation`` and ``RandomZoom`` of Keras,
+in that order. Composing their matrices resamples an image once instead of three times, which is faster and
 blurs less.
 """
 
@@ -43,6 +43,30 @@ class Augmentation:
         return resample(
             images, affine(images.shape[1:3], angle, down, right, 1 + taller, 1 + wider), self.fill_mode
         )
+
+
+@dataclass(frozen=True)
+class FlipAndShift:
+    """Mirror every other image, on average, and move each by whole pixels: nothing is resampled.
+
+    Attributes:
+        shift: largest shift in pixels, both axes, either way; black stands where the image was moved away.
+        flip: whether images are mirrored at all.
+    """
+
+    shift: int = 2
+    flip: bool = True
+
+    def __call__(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Augment a batch: see ``Augmentation``."""
+        n, (height, width) = tf.shape(images)[0], images.shape[1:3]
+        moves = tf.random.stateless_uniform([2, n, 1], seed, 0, 2 * self.shift + 1, tf.int32)
+        mirrored = tf.random.stateless_uniform([n, 1], seed + 1, 0, 1 + self.flip, tf.int32)
+        columns = tf.where(mirrored == 1, tf.range(width)[::-1], tf.range(width)) + moves[0]
+        rows = tf.range(height) + moves[1]
+        padded = tf.pad(images, [[0, 0], [self.shift] * 2, [self.shift] * 2, [0, 0]])
+        taken = tf.gather(padded, rows, axis=1, batch_dims=1)
+        return tf.gather(taken, columns, axis=2, batch_dims=1)
 
 
 def affine(size: tuple[int, int], angle, down, right, height_factor, width_factor) -> tf.Tensor:

@@ -4,6 +4,8 @@ All take float images in [0, 1] of shape (n, 28, 28, 1) and give probabilities o
 float32 whatever the precision of the layers before.
 """
 
+import math
+
 from fmnist_utils.layers import BatchNormalization
 from fmnist_utils.startup import keras
 
@@ -66,6 +68,69 @@ def batchnorm(
         "batchnorm" if batch_normalization else "control",
         [*block(1, 32), _pool(1), *block(2, 64), _pool(2), *block(3, 128), *_head(dropout)],
     )
+
+
+def champion() -> keras.Model:
+    """The residual network of lesson 8, 233,322 parameters, 232,202 of them trainable.
+
+    Its convolutions have no bias: the batch normalization after each of them has one. Pooling comes before
+    normalization, which then has a quarter of the values to normalize.
+    """
+    images = keras.Input((28, 28, 1), name="image")
+    x = _normalized(images, 32)
+    x = _normalized(x, 48, pool=True)
+    x = _residual(x)
+    x = _normalized(x, 64, pool=True)
+    x = _residual(x)
+    x = _residual(x)
+    x = layers.GlobalAveragePooling2D(name="average")(x)
+    outputs = layers.Dense(10, activation="softmax", dtype="float32", name="classes")(x)
+    return keras.Model(images, outputs, name="champion")
+
+
+def multiply_adds(layer: keras.Layer) -> int:
+    """Multiplications of convolutions and dense layers to predict one image, each with its addition.
+
+    Args:
+        layer: a built layer, or a model, whose layers are summed.
+    """
+    if isinstance(layer, keras.Model):
+        return sum(multiply_adds(part) for part in layer.layers)
+    if isinstance(layer, layers.Conv2D):
+        _, height, width, _ = layer.output.shape
+        return height * width * math.prod(layer.kernel.shape)
+    return math.prod(layer.kernel.shape) if isinstance(layer, layers.Dense) else 0
+
+
+def _normalized(x, filters: int, pool: bool = False):
+    x = layers.Conv2D(filters, 3, padding="same", use_bias=False, kernel_initializer="he_normal")(x)
+    if pool:
+        x = layers.MaxPooling2D()(x)
+    return layers.ReLU()(BatchNormalization(momentum=0.9)(x))
+
+
+def _residual(x):
+    filters = x.shape[-1]
+    return layers.Add()([x, _normalized(_normalized(x, filters), filters)])
+
+
+def averaging_views(model: keras.Model) -> keras.Model:
+    """A model that shows ``model`` each image in ten ways and averages the probabilities.
+
+    The ten are the image, the image moved by a pixel in each of four directions, and the mirror images of these
+    five. It takes ten times as long to predict.
+
+    Args:
+        model: from images, (n, 28, 28, 1), to probabilities, (n, 10).
+    """
+    images = keras.Input(model.input_shape[1:], name="image")
+    framed = layers.ZeroPadding2D(1)(images)
+    moves = ((1, 1), (0, 1), (2, 1), (1, 0), (1, 2))
+    moved = [layers.Cropping2D(((row, 2 - row), (column, 2 - column)))(framed) for row, column in moves]
+    views = [*moved, *(keras.ops.flip(view, axis=2) for view in moved)]
+    probabilities = model(layers.Concatenate(axis=0)(views))
+    outputs = layers.Average()(keras.ops.split(probabilities, len(views), axis=0))
+    return keras.Model(images, outputs, name=f"{model.name}_views")
 
 
 def _conv(number: int, filters: int) -> list[keras.Layer]:

@@ -1,4 +1,4 @@
-"""Adam by TensorFlow's fused op: one op a variable where Keras runs a dozen."""
+"""What Keras lacks: Adam by TensorFlow's fused op, and Muon for convolutions."""
 
 from fmnist_utils.startup import keras, tf
 
@@ -31,6 +31,33 @@ class Adam(keras.optimizers.Adam):
             epsilon=self.epsilon,
             grad=tf.cast(gradient, tf.float32),
         )
+
+
+@keras.saving.register_keras_serializable("fmnist_utils")
+class Muon(keras.optimizers.Muon):
+    """``keras.optimizers.Muon`` that orthogonalizes the updates of convolution kernels too.
+
+    Keras's own does that for matrices only, and updates all else, in a convolutional network nearly all of
+    the weights, by AdamW. Here the kernel of a convolution counts as a matrix with a column for each
+    filter, as in Keller Jordan's Muon (2024), unless it sees a single channel. Same constructor,
+    configuration and state. The Newton-Schulz iteration computes in bfloat16 under a mixed policy.
+    """
+
+    def _should_use_adamw(self, variable) -> bool:
+        if len(variable.shape) == 4:
+            return variable.shape[2] == 1
+        return True
+
+    def _muon_update_step(self, gradient, variable, lr, m) -> None:
+        columns = variable.shape[-1]
+        m.assign(m * self.momentum + gradient)
+        ahead = gradient + self.momentum * m if self.nesterov else m
+        matrix = tf.reshape(ahead, [-1, columns])
+        orthogonal = self.zeropower_via_newtonschulz5(
+            tf.cast(matrix, keras.config.dtype_policy().compute_dtype), self.ns_steps
+        )
+        update = self.lr_adjust(tf.cast(orthogonal, variable.dtype))
+        variable.assign_sub(lr * tf.reshape(update, variable.shape))
 
 
 def _resource(variable):

@@ -14,7 +14,18 @@ from typing import Any
 
 import numpy as np
 
-from fmnist_utils import augmentation, data, fingerprint, keys, layers, optimizers, progress, runs, towers
+from fmnist_utils import (
+    augmentation,
+    data,
+    fingerprint,
+    keys,
+    layers,
+    optimizers,
+    progress,
+    runs,
+    selection,
+    towers,
+)
 from fmnist_utils.keys import same_architecture  # noqa: F401  the lessons' proof that two models are one
 from fmnist_utils.startup import keras, tf
 
@@ -24,7 +35,7 @@ STEPS_PER_EXECUTION = 16
 # Read at import: a file that is changed while a notebook is open is not the code that the notebook runs.
 _CODE = [
     fingerprint.code(Path(name))
-    for name in (__file__, *(m.__file__ for m in (augmentation, data, layers, optimizers, towers)))
+    for name in (__file__, *(m.__file__ for m in (augmentation, data, layers, optimizers, selection, towers)))
 ]
 
 
@@ -105,13 +116,46 @@ def batches(
     Returns:
         Batches of images, (n, 28, 28, 1) in [0, 1], and one-hot labels, (n, 10) float32.
     """
-    images, labels = tf.constant(split.images), tf.constant(split.labels)
 
     def order(epoch_seed: tf.Tensor) -> tf.data.Dataset:
         positions = tf.range(len(split))
         if seed is not None:
             positions = tf.random.experimental.stateless_shuffle(positions, [seed, epoch_seed])
-        return tf.data.Dataset.from_tensor_slices(positions).batch(batch_size)
+        return tf.data.Dataset.from_tensor_slices(positions)
+
+    positions = _seeds(seed).take(1).flat_map(order).batch(batch_size)
+    return _pipeline(positions, _gathering(split, seed, augment), seed, -(-len(split) // batch_size))
+
+
+def chosen_batches(
+    split: data.Split,
+    batch_size: int,
+    seed: int,
+    augment: Augment | None,
+    chosen: selection.Selection,
+) -> tf.data.Dataset:
+    """Like ``batches``, of the images that a selection chose when the epoch began.
+
+    Returns:
+        Batches of images and labels as ``batches`` gives them, and their positions, int32, and weights,
+        float32, shape (n,) both.
+    """
+    gather = _gathering(split, seed, augment)
+
+    def order(_: tf.Tensor) -> tf.data.Dataset:
+        return tf.data.Dataset.from_tensor_slices((chosen.positions, chosen.weights))
+
+    def with_weights(numbers: tuple[tf.Tensor, tf.Tensor], batch_seed: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        positions, weights = numbers
+        return *gather(positions, batch_seed), positions, weights
+
+    numbers = tf.data.Dataset.range(1).flat_map(order).batch(batch_size)
+    return _pipeline(numbers, with_weights, seed, -(-len(split) // batch_size))
+
+
+def _gathering(split: data.Split, seed: int | None, augment: Augment | None) -> Callable:
+    """A function that fetches images and labels by their positions."""
+    images, labels = tf.constant(split.images), tf.constant(split.labels)
 
     def gather(positions: tf.Tensor, batch_seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         batch = tf.cast(tf.gather(images, positions), tf.float32)[..., tf.newaxis] / 255.0
@@ -120,11 +164,14 @@ def batches(
         batch = tf.ensure_shape(batch, [None, *images.shape[1:], 1])  # an augmentation may have lost it
         return tf.cast(batch, keras.config.floatx()), tf.one_hot(tf.gather(labels, positions), 10)
 
-    dataset = tf.data.Dataset.zip(_seeds(seed).take(1).flat_map(order), _seeds(seed))
+    return gather
+
+
+def _pipeline(numbers: tf.data.Dataset, gather: Callable, seed: int | None, steps: int) -> tf.data.Dataset:
+    dataset = tf.data.Dataset.zip(numbers, _seeds(seed))
     dataset = dataset.map(gather, num_parallel_calls=1, deterministic=True).prefetch(4)
     options = tf.data.Options()
     options.autotune.enabled = False  # it can hold an epoch's end until its next wake-up, up to 41 s
-    steps = -(-len(split) // batch_size)
     return dataset.apply(tf.data.experimental.assert_cardinality(steps)).with_options(options)
 
 
@@ -161,6 +208,9 @@ def train_or_load(
     learning_rate: float = 0.001,
     optimizer: keras.optimizers.Optimizer | None = None,
     augment: Augment | None = None,
+    label_smoothing: float = 0.0,
+    shares: int = 1,
+    keep_easy: float = 1.0,
     validation_freq: int = 1,
 ) -> Trained:
     """The finished training of this set-up: read back if this run has it, else trained, with progress.
@@ -174,6 +224,7 @@ def train_or_load(
             ``learning_rate``, in fused ops.
         seed: of the weights, the order of the images, dropout and augmentation.
         augment: random transforms of the training images: an ``Augmentation`` or any function like it.
+        label_smoothing, shares, keep_easy: see ``fit``.
         validation_freq: validate every so many epochs; the history has a value for each validation.
 
     Returns:
@@ -187,6 +238,9 @@ def train_or_load(
         "seed": int(seed),
         "train_size": len(train),
         "augment": keys.description(augment),
+        "label_smoothing": float(label_smoothing),
+        "shares": int(shares),
+        "keep_easy": float(keep_easy),
         "validation_freq": int(validation_freq),
         "towers": towers.TOWERS,  # each draws its own dropout
     }
@@ -209,6 +263,9 @@ def fit(
     seed: int,
     optimizer: keras.optimizers.Optimizer,
     augment: Augment | None = None,
+    label_smoothing: float = 0.0,
+    shares: int = 1,
+    keep_easy: float = 1.0,
     validation_freq: int = 1,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> dict[str, list[float]]:
@@ -221,26 +278,34 @@ def fit(
         seed: of the order of the images and of augmentation.
         optimizer: a fresh one.
         augment: random transforms of the training images.
+        label_smoothing: of the cross-entropy, as Keras has it.
+        shares: into how many shares each batch is cut, see ``towers.by_share``; 1 leaves it whole.
+        keep_easy: how often easy images are shown, see ``selection``; 1 shows all images once an epoch.
 
     Returns:
         The history, as Keras's ``History.history``.
     """
-    fast = towers.in_towers(model, towers.TOWERS)
+    fast = towers.by_share(model, shares) if shares > 1 else towers.in_towers(model, towers.TOWERS)
+    shown, callbacks = batches(train, batch_size, seed, augment), list(callbacks)
+    if keep_easy < 1:
+        chosen = selection.Selection(len(train), keep_easy, epochs, seed)
+        shown, callbacks = chosen_batches(train, batch_size, seed, augment, chosen), [chosen, *callbacks]
+        fast = selection.Selective(fast, chosen, label_smoothing)
     fast.compile(
         optimizer=optimizer,
-        loss="categorical_crossentropy",
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing),
         metrics=["accuracy"],
         steps_per_execution=STEPS_PER_EXECUTION,
         jit_compile=False,  # XLA on a CPU was measured to be twice as slow
     )
     return fast.fit(
-        batches(train, batch_size, seed, augment),
+        shown,
         validation_data=batches(validation, EVALUATION_BATCH),
         validation_freq=validation_freq,
         epochs=epochs,
         shuffle=False,  # the pipeline does
         verbose=0,
-        callbacks=list(callbacks),
+        callbacks=callbacks,
     ).history
 
 
@@ -277,6 +342,9 @@ def _train(model, train, validation, name, setup, augment, folder) -> None:
         seed=setup["seed"],
         optimizer=optimizer,
         augment=augment,
+        label_smoothing=setup["label_smoothing"],
+        shares=setup["shares"],
+        keep_easy=setup["keep_easy"],
         validation_freq=setup["validation_freq"],
         callbacks=[shown],
     )

@@ -106,3 +106,23 @@ def test_draws_fill_their_ranges_evenly():
 
 def test_no_amount_changes_nothing(pixels):
     np.testing.assert_allclose(augmentation.Augmentation(0, 0, 0)(pixels, [0, 0]), pixels, atol=1e-6)
+
+
+def test_flip_and_shift_moves_by_whole_pixels(pixels):
+    """Each result is one of the 2 x 9 that there are, and all of these come up."""
+    images = np.repeat(pixels.numpy()[:1], 600, axis=0)
+    moved = augmentation.FlipAndShift(1)(tf.constant(images), tf.constant([3, 4])).numpy()
+    padded = np.pad(images[0, ..., 0], 1)
+    windows = [padded[row : row + 28, column : column + 28] for row in range(3) for column in range(3)]
+    padded = padded[:, ::-1]
+    windows += [padded[row : row + 28, column : column + 28] for row in range(3) for column in range(3)]
+    matches = [[np.array_equal(image[..., 0], window) for window in windows] for image in moved]
+    assert np.sum(matches) == len(moved)
+    assert np.sum(matches, axis=0).min() > 10  # of 33 expected
+
+
+def test_flip_and_shift_depends_on_the_seed_alone(pixels):
+    augment = augmentation.FlipAndShift(2)
+    first, again, other = (augment(pixels, tf.constant(seed)).numpy() for seed in ([1, 2], [1, 2], [1, 3]))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)

@@ -20,6 +20,7 @@ def trainable(model):
         (models.blog, 241_546),
         (models.batchnorm, 242_442),
         (lambda: models.batchnorm(batch_normalization=False), 241_546),
+        (models.champion, 233_322),
     ],
 )
 def test_parameters_input_and_probabilities(build, parameters):
@@ -68,3 +69,26 @@ def test_probabilities_stay_float32_in_mixed_precision():
         keras.config.set_dtype_policy("float32")
     assert model.get_layer("conv_1").compute_dtype == "bfloat16"
     assert model.get_layer("classes").compute_dtype == "float32"
+
+
+def test_views_are_averaged():
+    """Against the same ten predictions made one by one."""
+    keras.utils.set_random_seed(0)
+    model = models.champion()
+    images = np.random.default_rng(0).random((3, 28, 28, 1), "float32")
+    framed = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    one_by_one = []
+    for row, column in ((1, 1), (0, 1), (2, 1), (1, 0), (1, 2)):
+        moved = framed[:, row : row + 28, column : column + 28]
+        one_by_one += [np.asarray(model(moved)), np.asarray(model(moved[:, :, ::-1]))]
+    averaged = models.averaging_views(model)
+    assert averaged.count_params() == model.count_params()
+    np.testing.assert_allclose(averaged(images), np.mean(one_by_one, axis=0), rtol=1e-4, atol=1e-6)
+    assert not np.allclose(averaged(images), one_by_one[0], rtol=1e-2)
+
+
+def test_multiply_adds():
+    """By hand: 26 x 26 positions of 9 x 32, 11 x 11 of 9 x 32 x 64, and the two dense layers."""
+    by_hand = 26 * 26 * 9 * 32 + 11 * 11 * 9 * 32 * 64 + 1600 * 128 + 128 * 10
+    assert models.multiply_adds(models.two_conv()) == by_hand
+    assert models.multiply_adds(keras.layers.ReLU()) == 0

@@ -1,4 +1,4 @@
-"""The fused Adam takes the same steps as Keras's."""
+"""The fused Adam takes the same steps as Keras's; Muon's steps are orthogonal matrices."""
 
 import keras
 import numpy as np
@@ -60,3 +60,37 @@ def test_it_is_saved_with_its_state(tmp_path):
     for trained in (model, loaded):
         trained.fit(x, y, verbose=0, shuffle=False)
     np.testing.assert_allclose(model.get_weights()[0], loaded.get_weights()[0], rtol=1e-5)
+
+
+def muon_step(shape, **options):
+    """How one step of Muon at rate 1 changes a variable, as a matrix with a column for each filter."""
+    rng = np.random.default_rng(1)
+    variable = keras.Variable(rng.normal(size=shape).astype("float32"))
+    before = np.array(variable.value)
+    gradient = rng.normal(size=shape).astype("float32")
+    optimizer = optimizers.Muon(1.0, weight_decay=None, adam_weight_decay=None, **options)
+    optimizer.apply([tf.constant(gradient)], [variable])
+    return (np.array(variable.value) - before).reshape(-1, shape[-1])
+
+
+@pytest.mark.parametrize("shape", [(3, 3, 16, 24), (3, 3, 2, 64)])
+def test_muon_steps_by_an_orthogonal_matrix(shape):
+    step = muon_step(shape, rms_rate=None, ns_steps=5)
+    singular = np.linalg.svd(step, compute_uv=False)
+    assert singular.min() > 0.5  # five iterations bring all of them near 1, not to it
+    assert singular.max() < 1.3
+
+
+def test_muon_treats_a_kernel_like_keras_treats_the_matrix():
+    kernel = muon_step((3, 3, 16, 24))
+    rng = np.random.default_rng(1)
+    matrix = keras.Variable(rng.normal(size=(3, 3, 16, 24)).astype("float32").reshape(144, 24))
+    before = np.array(matrix.value)
+    gradient = rng.normal(size=(3, 3, 16, 24)).astype("float32").reshape(144, 24)
+    keras.optimizers.Muon(1.0, weight_decay=None).apply([tf.constant(gradient)], [matrix])
+    np.testing.assert_allclose(kernel, np.array(matrix.value) - before, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("shape", [(3, 3, 1, 32), (32,), (64, 10)])
+def test_muon_leaves_other_variables_to_adam(shape):
+    np.testing.assert_allclose(np.abs(muon_step(shape)), 1.0, atol=0.05)  # Adam's first step is the rate

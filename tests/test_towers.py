@@ -202,3 +202,29 @@ def test_a_share_of_the_cores_is_kept_to(threads, expected):
         check=True,
     )
     assert found.stdout.strip() == expected
+
+
+@pytest.mark.parametrize("images", [1, 2, 13])
+def test_by_share_treats_each_share_as_a_batch(images):
+    model = functional_with_normalization()
+    start = model.get_weights()
+    cut = images // 2
+    shares = [share for share in (IMAGES[:cut], IMAGES[cut:images]) if len(share)]
+    expected = np.concatenate([model(share, training=True) for share in shares])
+    model.set_weights(start)
+    found = towers.by_share(model, 2)(IMAGES[:images], training=True)
+    np.testing.assert_allclose(expected, found, rtol=1e-4, atol=1e-6)
+
+
+def test_by_share_predicts_like_the_model():
+    model = functional_with_normalization()
+    np.testing.assert_allclose(towers.by_share(model, 2)(IMAGES), model(IMAGES), rtol=1e-4, atol=1e-6)
+
+
+def functional_with_normalization():
+    keras.utils.set_random_seed(4)
+    images = keras.Input((28, 28, 1))
+    x = keras.layers.Conv2D(4, 3, padding="same")(images)
+    x = keras.layers.Add()([x, layers.BatchNormalization()(x)])
+    outputs = keras.layers.Dense(10, activation="softmax")(keras.layers.GlobalAveragePooling2D()(x))
+    return keras.Model(images, outputs)

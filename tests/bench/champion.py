@@ -1,0 +1,113 @@
+"""What lesson 8 keeps: trainings in processes of their own, resumable, in ``runs/champion``.
+
+    python tests/bench/champion.py ideas       each change of the recipe that won, two trainings at a time
+    python tests/bench/champion.py schedules   1, 2, 4 and 10 minutes, beside earlier models and ResNet-20
+    python tests/bench/champion.py final       five seeds on all 60,000 images; reads the test labels, once
+
+The first two measure on 10,000 training images that are held out. They write ``figures/champion_ideas.csv`` and
+``figures/champion_schedules.csv``; the last writes ``figures/champion.json`` and the model that is published.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import champion_ideas
+import pandas as pd
+from champion_ideas import Recipe
+
+from fmnist_utils import runs
+
+STORE = runs.PROJECT / "runs" / "champion"
+FIGURES = runs.PROJECT / "figures"
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
+SCORES = [f"{view}_{score}" for view in ("plain", "flip", "views") for score in ("accuracy", "loss")]
+
+
+def main() -> None:
+    described = {"description": __doc__, "formatter_class": argparse.RawDescriptionHelpFormatter}
+    parser = argparse.ArgumentParser(**described)
+    commands = parser.add_subparsers(required=True)
+    screen = commands.add_parser("ideas")
+    screen.add_argument("--only", action="append", metavar="IDEA", help="these ideas only")
+    screen.add_argument("--seeds", type=int, default=1, help="how many of each idea")
+    screen.add_argument("--epochs", type=int, default=18, help="of the winner")
+    screen.set_defaults(run=lambda args: ideas(args.only or [*champion_ideas.IDEAS], args.seeds, args.epochs))
+    timed = commands.add_parser("schedules")
+    timed.add_argument("--only", action="append", metavar="MODEL", help="these models only")
+    timed.add_argument("--minutes", type=int, action="append", help="these schedules only")
+    timed.set_defaults(run=lambda args: schedules(args.only, args.minutes))
+    args = parser.parse_args()
+    args.run(args)
+
+
+def ideas(names: list[str], seeds: int, epochs: int) -> None:
+    """Train the ideas side by side, a core each: what counts here is accuracy, and ratios of time."""
+    recipes = {name: champion_ideas.recipe(name, epochs) for name in names}
+    jobs = [job(f"{epochs} epochs", name, recipes[name], seed) for seed in range(seeds) for name in names]
+    with ThreadPoolExecutor(2) as side_by_side:
+        list(side_by_side.map(lambda path: start(path, ONE_THREAD), jobs))
+    table = results("* epochs").rename(columns={"group": "schedule"})
+    write("champion_ideas.csv", table, "Scores on 10,000 held-out images; seconds with one core.")
+
+
+def schedules(models: list[str] | None, minutes: list[int] | None) -> None:
+    """Train for 1, 2, 4 and 10 minutes by the clock, one at a time with both cores."""
+    for model, (recipe, epochs) in champion_ideas.SCHEDULES.items():
+        for budget, count in epochs.items():
+            if (not models or model in models) and (not minutes or budget in minutes):
+                for seed in range(champion_ideas.SEEDS[budget]):
+                    start(job(f"{budget} minutes", model, replace(recipe, epochs=count), seed), {})
+    table = results("* minutes").rename(columns={"group": "schedule", "name": "model_name"})
+    write("champion_schedules.csv", table, "Scores on 10,000 held-out images; seconds with two cores.")
+
+
+def job(group: str, name: str, recipe: Recipe, seed: int) -> Path:
+    """The file that says what to train."""
+    path = STORE / group / name / str(seed) / "job.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    runs.write_json(path, {"group": group, "name": name, "SEED": seed, "recipe": asdict(recipe)})
+    return path
+
+
+def start(path: Path, environment: dict[str, str]) -> None:
+    """Train one job, unless that is done."""
+    if path.with_name("result.json").exists():
+        return
+    with path.with_name("log.txt").open("w") as log:
+        command = [sys.executable, Path(__file__).with_name("champion_training.py"), path]
+        subprocess.run(command, env=os.environ | environment, stdout=log, stderr=log, check=True)
+    result = runs.read_json(path.with_name("result.json"))
+    figures = f"{result['views_accuracy']:.4f}, loss {result['views_loss']:.4f}, {result['seconds']} s"
+    print(f"{path.parent.relative_to(STORE)}: {figures}", flush=True)
+
+
+def results(groups: str) -> pd.DataFrame:
+    """One row for each training that is done."""
+    rows = []
+    for path in sorted(STORE.glob(f"{groups}/*/*/result.json")):
+        settings, result = (runs.read_json(path.with_name(file)) for file in ("job.json", "result.json"))
+        figures = {key: result[key] for key in ("seconds", "parameters", *SCORES)}
+        row = {
+            "group": int(settings["group"].split()[0]),
+            "name": settings["name"],
+            "SEED": settings["SEED"],
+            "epochs": settings["recipe"]["epochs"],
+            **figures,
+            "accuracy": result["history"]["accuracy"][-1],
+        }
+        rows.append(row)
+    return pd.DataFrame(rows).sort_values(["group", "name", "SEED"])
+
+
+def write(name: str, table: pd.DataFrame, about: str) -> None:
+    head = f"# {about} Written by tests/bench/champion.py.\n"
+    runs.write_text(FIGURES / name, head + table.to_csv(index=False))
+
+
+if __name__ == "__main__":
+    main()

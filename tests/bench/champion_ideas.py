@@ -1,0 +1,149 @@
+"""The ideas that lesson 8's search compared: each changes one thing of the recipe that won."""
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides a training but its seed and its data; the defaults are what won, for two minutes.
+
+    Attributes:
+        network: see ``champion_networks.build``; "resnet 20", or the name of a lesson's network.
+        epochs, batch_size, learning_rate, label_smoothing, momentum, activation: as Keras has them; the rate
+            is the peak of one cycle, the momentum that of batch normalization.
+        optimizer: "muon", "adamw", "sgd" (Nesterov), all under one cycle; "sgd in steps" (a tenth after half
+            and again after three quarters); "adam" at a constant rate.
+        weight_decay: times the rate, off every kernel at every step.
+        shares: into how many parts each batch is cut, each normalized by itself.
+        keep_easy: how often a pass shows easy images; "hard_late" instead drops the easier half for good in the
+            last 40% of the training.
+        flip: "random", "alternating" (each image mirrored in every other epoch) or "none".
+        shift: largest shift in pixels.
+        erase, cutout, mixup, cutmix: probability of a random rectangle of noise an image, side of a black
+            square, and probabilities that a batch is mixed with itself.
+        warp: rotation, zoom and shift of lesson 4, this often as far as there.
+        dropout: before the last layer.
+        small_first: share of the epochs that see the images at 20 x 20 pixels.
+        sharpness: how far weights move uphill before each gradient is taken, 0 for not at all.
+        average: decay of the weights' moving average, 0 for none.
+    """
+
+    network: str = "32 48p + 64p + +"
+    epochs: int = 10
+    batch_size: int = 128
+    learning_rate: float = 0.007
+    optimizer: str = "muon"
+    weight_decay: float = 0.1
+    label_smoothing: float = 0.1
+    momentum: float = 0.9
+    activation: str = "relu"
+    shares: int = 2
+    keep_easy: float = 0.3
+    hard_late: bool = False
+    flip: str = "random"
+    shift: int = 2
+    erase: float = 0.0
+    cutout: int = 0
+    warp: float = 0.0
+    dropout: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    small_first: float = 0.0
+    average: float = 0.0
+    sharpness: float = 0.0
+
+
+WINNER = Recipe()
+
+# name: (why one would try it, what it changes)
+IDEAS = {
+    "as it is": ("the recipe that won", {}),
+    "SGD, Nesterov": (
+        "what most fast recipes use",
+        {"optimizer": "sgd", "learning_rate": 0.3, "weight_decay": 5e-4},
+    ),
+    "AdamW": ("the usual choice", {"optimizer": "adamw", "learning_rate": 0.006}),
+    "all images alike": ("no selection", {"keep_easy": 1.0}),
+    "easy images half as often": ("a gentler selection", {"keep_easy": 0.5}),
+    "easy images a tenth as often": ("a harsher selection", {"keep_easy": 0.1}),
+    "only hard images late": ("drop what is easy by then", {"keep_easy": 1.0, "hard_late": True}),
+    "half the rate": ("is the peak right?", {"learning_rate": 0.0035}),
+    "twice the rate": ("is the peak right?", {"learning_rate": 0.014}),
+    "no label smoothing": ("what is it worth?", {"label_smoothing": 0.0}),
+    "no flips": ("what are they worth?", {"flip": "none"}),
+    "alternating flips": ("each image both ways in two epochs (Jordan 2024)", {"flip": "alternating"}),
+    "no shifts": ("what are they worth?", {"shift": 0}),
+    "shifts of one pixel": ("enough?", {"shift": 1}),
+    "shifts of three pixels": ("more of them", {"shift": 3}),
+    "rotation and zoom": ("lesson 4's, half as far", {"warp": 0.5}),
+    "dropout": ("before the last layer", {"dropout": 0.3}),
+    "more label smoothing": ("is 0.1 right?", {"label_smoothing": 0.2}),
+    "more weight decay": ("is 0.1 right?", {"weight_decay": 0.3}),
+    "random erasing": ("Zhong et al. 2017", {"erase": 0.5}),
+    "cutout": ("DeVries and Taylor 2017", {"cutout": 8}),
+    "mixup": ("Zhang et al. 2017", {"mixup": 0.5}),
+    "CutMix": ("Yun et al. 2019", {"cutmix": 0.5}),
+    "small images first": ("cheaper epochs", {"small_first": 0.45, "epochs": 12}),
+    "averaged weights": ("EMA", {"average": 0.99}),
+    "whole batches": ("moments of 128 images, not of 64", {"shares": 1}),
+    "quarter batches": ("moments of 32 images", {"shares": 4}),
+    "batches of 256": ("fewer steps", {"batch_size": 256, "learning_rate": 0.01}),
+    "batches of 64": ("more steps", {"batch_size": 64, "learning_rate": 0.005}),
+    "slow moving statistics": ("Keras's momentum of batch normalization", {"momentum": 0.99}),
+    "no weight decay": ("what is it worth?", {"weight_decay": 0.0}),
+    "SiLU": ("smoother than ReLU", {"activation": "silu", "epochs": 7}),
+    "flat minima": ("gradients from uphill (Foret et al. 2021)", {"sharpness": 0.05, "epochs": 5}),
+    "flatter minima": ("the same, twice as far", {"sharpness": 0.1, "epochs": 5}),
+    "squeeze and excitation": ("Hu et al. 2018", {"network": "32 48p + e 64p + e + e", "epochs": 9}),
+    "residual at 28 x 28": ("more work on fine detail", {"network": "24 + 48p + 64p + +", "epochs": 8}),
+    "whitened patches": ("a frozen first layer (Page 2018)", {"network": "w 32 48p + 64p + +", "epochs": 9}),
+    "steps instead of pooling": ("a quarter of the work", {"network": "32 48s + 64s + +", "epochs": 12}),
+    "pixels to channels": ("work at 14 x 14 from the start", {"network": "d 48 48 + 64p + +", "epochs": 12}),
+    "wide and shallow": ("matrix units like 64 and 96", {"network": "32 64p + 96p", "epochs": 9}),
+    "narrow and deep": ("48 filters, four blocks at 7 x 7", {"network": "32 48p + 48p + + +"}),
+    "pooling before widening": (
+        "the third stage's first layer at 7 x 7",
+        {"network": "32 48p + P 64 + +", "epochs": 11},
+    ),
+    "a thinner first layer": ("28 x 28 pixels cost most", {"network": "16 48p + 64p + +", "epochs": 11}),
+    "more at 14 x 14": ("two blocks there", {"network": "32 48p + + 64p +", "epochs": 8}),
+}
+
+
+# What the earlier lessons train, and a published recipe (Zhong et al. 2017) in less time than its 300 epochs.
+_EARLIER = Recipe(
+    optimizer="adam",
+    learning_rate=0.001,
+    batch_size=64,
+    weight_decay=0.0,
+    label_smoothing=0.0,
+    shares=1,
+    keep_easy=1.0,
+    flip="none",
+    shift=0,
+)
+_PUBLISHED = Recipe(
+    network="resnet 20",
+    optimizer="sgd in steps",
+    learning_rate=0.1,
+    weight_decay=1e-4,
+    label_smoothing=0.0,
+    keep_easy=1.0,
+    shift=4,
+    erase=0.5,
+)
+
+# model: (recipe, {minutes on two cores: epochs})
+SCHEDULES = {
+    "champion": (WINNER, {1: 3, 2: 7, 4: 14, 10: 36}),
+    "ResNet-20": (_PUBLISHED, {1: 2, 2: 4, 4: 9, 10: 24}),
+    "two_conv": (replace(_EARLIER, network="two_conv"), {1: 12, 2: 24, 4: 48}),
+    "batchnorm": (replace(_EARLIER, network="batchnorm"), {1: 8, 2: 16, 4: 32}),
+}
+SEEDS = {1: 3, 2: 3, 4: 3, 10: 5}  # for each number of minutes
+
+
+def recipe(name: str, epochs: int) -> Recipe:
+    """The winner with one thing changed, for as long as the winner takes for so many epochs."""
+    changed = replace(WINNER, **IDEAS[name][1])
+    return replace(changed, epochs=round(epochs * changed.epochs / WINNER.epochs))

@@ -1,0 +1,242 @@
+"""One training of lesson 8's search, in a process of its own: python champion_training.py JOB.json"""
+
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import champion_networks
+import numpy as np
+from champion_ideas import Recipe
+
+from fmnist_utils import augmentation, data, models, optimizers, runs, selection, towers, training, tuning
+from fmnist_utils.startup import keras, tf
+
+HELD_OUT, SPLIT_SEED = 10_000, 0
+SMALL = 20  # pixels
+
+
+def main(job: Path) -> None:
+    """Train as the job says, and keep beside it the model and what came of it."""
+    settings = runs.read_json(job)
+    recipe, seed = Recipe(**settings["recipe"]), settings["SEED"]
+    training.use_precision("auto")
+    known = data.load().train
+    train, held_out = data.split_validation(known, SPLIT_SEED, HELD_OUT)
+    everything = settings["group"] == "final"
+    model, seconds, history = fit(recipe, known if everything else train, seed)
+    model.save(job.with_name("model.keras"))
+    result = {"seconds": round(seconds, 1), "parameters": model.count_params(), "history": history}
+    runs.write_json(job.with_name("result.json"), result | ({} if everything else views(model, held_out)))
+
+
+def fit(recipe: Recipe, train: data.Split, seed: int) -> tuple[keras.Model, float, dict[str, Any]]:
+    """The trained model, the seconds from data in memory to final weights, and the history."""
+    began = time.perf_counter()
+    keras.utils.set_random_seed(seed)
+    small_epochs = round(recipe.small_first * recipe.epochs)
+    model = network(recipe, size=None if small_epochs else 28)
+    steps = -(-len(train) // recipe.batch_size) * recipe.epochs
+    chosen = (_HardLate if recipe.hard_late else selection.Selection)(
+        len(train), recipe.keep_easy, recipe.epochs, seed
+    )
+    whole = recipe.shares == 1
+    cut = towers.in_towers(model, towers.TOWERS) if whole else towers.by_share(model, recipe.shares)
+    if recipe.sharpness:
+        fast = _SharpnessAware(cut, chosen, recipe.label_smoothing, recipe.sharpness)
+    else:
+        fast = selection.Selective(cut, chosen, recipe.label_smoothing)
+    optimizer = optimizer_of(recipe, steps)
+    fast.compile(
+        optimizer, metrics=["accuracy"], steps_per_execution=training.STEPS_PER_EXECUTION, jit_compile=False
+    )
+    mirror = _Mirror(len(train), seed)
+    batches = shown(recipe, train, seed, chosen, mirror)
+    options = {"shuffle": False, "verbose": 0, "callbacks": [mirror, chosen]}
+    history: dict[str, list[float]] = {}
+    if small_epochs:
+        small = batches.map(lambda x, *rest: (tf.image.resize(x, (SMALL, SMALL), antialias=True), *rest))
+        history = fast.fit(small, epochs=small_epochs, **options).history
+    rest = fast.fit(batches, initial_epoch=small_epochs, epochs=recipe.epochs, **options).history
+    history = {name: [round(v, 4) for v in [*history.get(name, []), *rest[name]]] for name in rest}
+    if recipe.average:
+        optimizer.finalize_variable_values(model.trainable_variables)
+    return model, time.perf_counter() - began, history
+
+
+def network(recipe: Recipe, size: int | None) -> keras.Model:
+    if recipe.network == "resnet 20":
+        return champion_networks.resnet_20(size)
+    if recipe.network.isidentifier():
+        return getattr(models, recipe.network)()
+    return champion_networks.build(recipe.network, size, recipe.activation, recipe.momentum, recipe.dropout)
+
+
+def optimizer_of(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
+    peak, decay = recipe.learning_rate, recipe.weight_decay or None
+    options = {"weight_decay": decay, "use_ema": bool(recipe.average), "ema_momentum": recipe.average or None}
+    if recipe.optimizer == "adam":
+        return optimizers.Adam(peak)
+    if recipe.optimizer == "sgd in steps":
+        rates = [peak, peak / 10, peak / 100]
+        rate = keras.optimizers.schedules.PiecewiseConstantDecay([steps // 2, 3 * steps // 4], rates)
+        optimizer = keras.optimizers.SGD(rate, momentum=0.9, **options)
+    elif recipe.optimizer == "sgd":
+        optimizer = keras.optimizers.SGD(tuning.one_cycle(peak, steps), momentum=0.9, nesterov=True, **options)
+    elif recipe.optimizer == "adamw":
+        optimizer = keras.optimizers.AdamW(tuning.one_cycle(peak, steps), **options)
+    else:
+        rate = tuning.one_cycle(peak, steps)
+        optimizer = optimizers.Muon(rate, momentum=0.9, adam_weight_decay=decay, **options)
+    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    return optimizer
+
+
+def shown(recipe: Recipe, train: data.Split, seed: int, chosen, mirror) -> tf.data.Dataset:
+    """The batches of an epoch, with what the recipe does to them."""
+    augment = augmentation.FlipAndShift(recipe.shift, flip=recipe.flip == "random")
+    if recipe.warp:
+        augment = _Warp(augment, recipe.warp)
+    batches = training.chosen_batches(train, recipe.batch_size, seed, augment, chosen)
+    if recipe.flip == "alternating":
+        batches = batches.map(mirror.apply)
+    if recipe.erase:
+        batches = batches.map(lambda x, *rest: (_erased(x, recipe.erase), *rest))
+    if recipe.cutout:
+        batches = batches.map(lambda x, *rest: (_cut_out(x, recipe.cutout), *rest))
+    if recipe.mixup or recipe.cutmix:
+        batches = batches.map(lambda *batch: _mixed(recipe, *batch))
+    return batches
+
+
+def views(model: keras.Model, split: data.Split) -> dict[str, Any]:
+    """Accuracy and loss of the plain prediction, of the average with the flip, and with four shifts too."""
+    padded = np.pad(split.images, ((0, 0), (1, 1), (1, 1)))
+    shifted = [
+        padded[:, row : row + 28, column : column + 28]
+        for row, column in ((1, 1), (0, 1), (2, 1), (1, 0), (1, 2))
+    ]
+    plain, flipped = (
+        np.stack([training.predict(model, images[:, :, ::step]) for images in shifted]) for step in (1, -1)
+    )
+    averages = {"plain": plain[0], "flip": (plain[0] + flipped[0]) / 2, "views": (plain + flipped).mean(0) / 2}
+    own = np.arange(len(split))
+    scores: dict[str, Any] = {}
+    for name, probabilities in averages.items():
+        scores[f"{name}_accuracy"] = float((probabilities.argmax(axis=1) == split.labels).mean())
+        scores[f"{name}_loss"] = round(float(-np.log(probabilities[own, split.labels] + 1e-9).mean()), 5)
+    return scores
+
+
+@dataclass(frozen=True)
+class _Warp:
+    first: augmentation.FlipAndShift
+    reach: float
+
+    def __call__(self, images, seed):
+        reach = self.reach
+        warp = augmentation.Augmentation(10 * reach, 0.0, 0.1 * reach, fill_mode="constant")
+        return warp(self.first(images, seed), seed + 2)
+
+
+class _SharpnessAware(selection.Selective):
+    """Takes each gradient where the loss is highest nearby (Foret et al. 2021, arXiv 2010.01412)."""
+
+    def __init__(self, model, chosen, label_smoothing: float, radius: float) -> None:
+        super().__init__(model, chosen, label_smoothing)
+        self._radius = radius
+
+    def train_step(self, data):
+        images, labels, positions, weights = data
+        variables = [variable.value for variable in self.trainable_variables]
+        outputs, losses, gradients = self._gradients(images, labels, weights, variables)
+        length = self._radius / (tf.linalg.global_norm(gradients) + 1e-12)
+        for variable, gradient in zip(variables, gradients, strict=True):
+            variable.assign_add(length * gradient)
+        _, _, uphill = self._gradients(images, labels, weights, variables)
+        for variable, gradient in zip(variables, gradients, strict=True):
+            variable.assign_sub(length * gradient)
+        self.optimizer.apply(uphill, self.trainable_variables)
+        self._selection.losses.scatter_nd_update(positions[:, tf.newaxis], losses)
+        self._loss_tracker.update_state(tf.reduce_mean(weights * losses))
+        return self.compute_metrics(images, labels, outputs)
+
+    def _gradients(self, images, labels, weights, variables):
+        with tf.GradientTape() as tape:
+            outputs = self(images, training=True)
+            losses = self._loss(labels, outputs)
+            loss = tf.reduce_mean(weights * losses)
+        return outputs, losses, tape.gradient(loss, variables)
+
+
+class _HardLate(selection.Selection):
+    """Shows all images until 60% of the epochs, then those with a loss above the median only."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._keep_easy = 1e-9
+        easy = np.zeros(self._size, bool)
+        if epoch >= 0.6 * self._epochs:
+            losses = self.losses.numpy()
+            easy = losses < np.median(losses)
+        self.positions.assign(self._passes(easy))
+
+
+class _Mirror(keras.callbacks.Callback):
+    """Mirrors half of the images in one epoch and the other half in the next."""
+
+    def __init__(self, size: int, seed: int) -> None:
+        super().__init__()
+        self._half = np.random.default_rng(seed).integers(0, 2, size).astype(bool)
+        self._mirrored = tf.Variable(self._half, trainable=False)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._mirrored.assign(self._half ^ bool(epoch % 2))
+
+    def apply(self, images, labels, positions, weights):
+        mirrored = tf.gather(self._mirrored, positions)[:, tf.newaxis, tf.newaxis, tf.newaxis]
+        return tf.where(mirrored, images[:, :, ::-1], images), labels, positions, weights
+
+
+def _rectangles(top, left, height, width):
+    """Boolean masks, (n, 28, 28, 1), from values of shape (n,)."""
+    pixels = tf.range(28, dtype=tf.float32)[tf.newaxis]
+    rows = (pixels >= top[:, tf.newaxis]) & (pixels < (top + height)[:, tf.newaxis])
+    columns = (pixels >= left[:, tf.newaxis]) & (pixels < (left + width)[:, tf.newaxis])
+    return (rows[:, :, tf.newaxis] & columns[:, tf.newaxis])[..., tf.newaxis]
+
+
+def _erased(images, probability: float):
+    """Zhong et al.'s rectangle: 2 to 40% of the area, sides within 0.3 to 1/0.3, filled with noise."""
+    n = tf.shape(images)[0]
+    area = 784 * tf.random.uniform([n], 0.02, 0.4)
+    ratio = tf.exp(tf.random.uniform([n], tf.math.log(0.3), -tf.math.log(0.3)))
+    height, width = (tf.minimum(tf.round(tf.sqrt(area * r)), 28.0) for r in (ratio, 1 / ratio))
+    top, left = (tf.floor(tf.random.uniform([n]) * (29 - side)) for side in (height, width))
+    where = _rectangles(top, left, height, width) & (tf.random.uniform([n, 1, 1, 1]) < probability)
+    return tf.where(where, tf.random.uniform(tf.shape(images)), images)
+
+
+def _cut_out(images, side: int):
+    n = tf.shape(images)[0]
+    top, left = (tf.floor(tf.random.uniform([n], 0, 28)) - side // 2 for _ in range(2))
+    return tf.where(_rectangles(top, left, float(side), float(side)), 0.0, images)
+
+
+def _mixed(recipe: Recipe, images, labels, positions, weights):
+    """The batch mixed with itself in reverse order, in a share that is uniform, with some probability."""
+    share = tf.random.uniform([])
+    if recipe.mixup:
+        share = tf.where(tf.random.uniform([]) < recipe.mixup, share, 1.0)
+        images = share * images + (1 - share) * images[::-1]
+    else:
+        side = 28 * tf.sqrt(1 - share) * tf.cast(tf.random.uniform([]) < recipe.cutmix, tf.float32)
+        top, left = (tf.random.uniform([], 0, 28, tf.float32) - side / 2 for _ in range(2))
+        where = _rectangles(*(value[tf.newaxis] for value in (top, left, side, side)))
+        images = tf.where(where, images[::-1], images)
+        share = 1 - tf.reduce_mean(tf.cast(where, tf.float32))
+    return images, share * labels + (1 - share) * labels[::-1], positions, weights
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
