@@ -25,7 +25,9 @@ class Recipe:
         dropout: before the last layer.
         small_first: share of the epochs that see the images at 20 x 20 pixels.
         sharpness: how far weights move uphill before each gradient is taken, 0 for not at all.
-        average: decay of the weights' moving average, 0 for none.
+        average: decay of the weights' moving average, 0 for none; the statistics of batch normalization are
+            then taken anew.
+        last_rate: where the rate ends, as a share of its peak.
     """
 
     network: str = "32 48p + 64p + +"
@@ -43,13 +45,14 @@ class Recipe:
     flip: str = "random"
     shift: int = 2
     erase: float = 0.0
-    cutout: int = 0
+    cutout: int = 8
     warp: float = 0.0
     dropout: float = 0.0
     mixup: float = 0.0
     cutmix: float = 0.0
     small_first: float = 0.0
     average: float = 0.0
+    last_rate: float = 0.0
     sharpness: float = 0.0
 
 
@@ -79,12 +82,14 @@ IDEAS = {
     "dropout": ("before the last layer", {"dropout": 0.3}),
     "more label smoothing": ("is 0.1 right?", {"label_smoothing": 0.2}),
     "more weight decay": ("is 0.1 right?", {"weight_decay": 0.3}),
-    "random erasing": ("Zhong et al. 2017", {"erase": 0.5}),
-    "cutout": ("DeVries and Taylor 2017", {"cutout": 8}),
+    "random erasing": ("Zhong et al. 2017", {"cutout": 0, "erase": 0.5}),
+    "no cutout": ("DeVries and Taylor 2017: what is it worth?", {"cutout": 0}),
+    "larger cutout": ("squares of 12 pixels", {"cutout": 12}),
     "mixup": ("Zhang et al. 2017", {"mixup": 0.5}),
-    "CutMix": ("Yun et al. 2019", {"cutmix": 0.5}),
+    "CutMix": ("Yun et al. 2019", {"cutout": 0, "cutmix": 0.5}),
     "small images first": ("cheaper epochs", {"small_first": 0.45, "epochs": 12}),
-    "averaged weights": ("EMA", {"average": 0.99}),
+    "averaged weights": ("a moving average at the end", {"average": 0.99}),
+    "averaged at a high rate": ("as above, the rate stays high", {"average": 0.999, "last_rate": 0.2}),
     "whole batches": ("moments of 128 images, not of 64", {"shares": 1}),
     "quarter batches": ("moments of 32 images", {"shares": 4}),
     "batches of 256": ("fewer steps", {"batch_size": 256, "learning_rate": 0.01}),
@@ -100,6 +105,7 @@ IDEAS = {
     "steps instead of pooling": ("a quarter of the work", {"network": "32 48s + 64s + +", "epochs": 12}),
     "pixels to channels": ("work at 14 x 14 from the start", {"network": "d 48 48 + 64p + +", "epochs": 12}),
     "wide and shallow": ("matrix units like 64 and 96", {"network": "32 64p + 96p", "epochs": 9}),
+    "blocks used twice": ("more work, the same weights", {"network": "32 48p + * 64p + * + *", "epochs": 7}),
     "narrow and deep": ("48 filters, four blocks at 7 x 7", {"network": "32 48p + 48p + + +"}),
     "pooling before widening": (
         "the third stage's first layer at 7 x 7",
@@ -121,6 +127,7 @@ _EARLIER = Recipe(
     keep_easy=1.0,
     flip="none",
     shift=0,
+    cutout=0,
 )
 _PUBLISHED = Recipe(
     network="resnet 20",
@@ -130,6 +137,7 @@ _PUBLISHED = Recipe(
     label_smoothing=0.0,
     keep_easy=1.0,
     shift=4,
+    cutout=0,
     erase=0.5,
 )
 

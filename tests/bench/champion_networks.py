@@ -17,23 +17,24 @@ def build(
     Args:
         plan: what follows what. A number is a convolution with so many filters; with "p" it pools, with "a"
             it pools by the average, with "s" it steps by two pixels. "+" adds a residual block of two
-            convolutions, "e" is squeeze-and-excitation, "P" pools by itself, "w" whitens patches, "d" makes
-            four channels of two by two pixels.
+            convolutions, "*" the last block once more with the same kernels, "e" is squeeze-and-excitation,
+            "P" pools by itself, "w" whitens patches, "d" makes four channels of two by two pixels.
         size: of the images; None for any.
         activation: by its name in Keras.
         momentum: of the moving statistics.
         dropout: before the last layer.
     """
 
-    def convolution(x, filters: int, pooling=None, strides: int = 1):
-        x = layers.Conv2D(filters, 3, strides, padding="same", use_bias=False, kernel_initializer="he_normal")(
-            x
+    def kernels(filters: int, strides: int = 1) -> keras.Layer:
+        return layers.Conv2D(
+            filters, 3, strides, padding="same", use_bias=False, kernel_initializer="he_normal"
         )
-        x = pooling(x) if pooling else x
+
+    def normalized(x):
         return layers.Activation(activation)(BatchNormalization(momentum=momentum)(x))
 
-    def residual(x):
-        return layers.Add()([x, convolution(convolution(x, x.shape[-1]), x.shape[-1])])
+    def residual(x, first: keras.Layer, second: keras.Layer):
+        return layers.Add()([x, normalized(second(normalized(first(x))))])
 
     def excitation(x):
         squeezed = layers.GlobalAveragePooling2D(keepdims=True)(x)
@@ -44,7 +45,9 @@ def build(
     x = images
     for part in plan.split():
         if part == "+":
-            x = residual(x)
+            block = kernels(x.shape[-1]), kernels(x.shape[-1])
+        if part in "+*":
+            x = residual(x, *block)
         elif part == "e":
             x = excitation(x)
         elif part == "P":
@@ -55,11 +58,11 @@ def build(
             x = layers.Reshape((14, 14, 4))(layers.Permute((1, 3, 2, 4))(layers.Reshape((14, 2, 14, 2))(x)))
         elif part[-1] in "pa":
             pooling = layers.MaxPooling2D() if part[-1] == "p" else layers.AveragePooling2D()
-            x = convolution(x, int(part[:-1]), pooling)
+            x = normalized(pooling(kernels(int(part[:-1]))(x)))
         elif part[-1] == "s":
-            x = convolution(x, int(part[:-1]), strides=2)
+            x = normalized(kernels(int(part[:-1]), strides=2)(x))
         else:
-            x = convolution(x, int(part))
+            x = normalized(kernels(int(part))(x))
     x = layers.GlobalAveragePooling2D()(x)
     x = layers.Dropout(dropout)(x) if dropout else x
     return keras.Model(images, layers.Dense(10, activation="softmax", dtype="float32")(x))

@@ -62,6 +62,8 @@ def fit(recipe: Recipe, train: data.Split, seed: int) -> tuple[keras.Model, floa
     history = {name: [round(v, 4) for v in [*history.get(name, []), *rest[name]]] for name in rest}
     if recipe.average:
         optimizer.finalize_variable_values(model.trainable_variables)
+        for inputs, *_ in batches.take(100):
+            model(inputs, training=True)
     return model, time.perf_counter() - began, history
 
 
@@ -75,6 +77,7 @@ def network(recipe: Recipe, size: int | None) -> keras.Model:
 
 def optimizer_of(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
     peak, decay = recipe.learning_rate, recipe.weight_decay or None
+    rate = _one_cycle(peak, steps, recipe.last_rate)
     options = {"weight_decay": decay, "use_ema": bool(recipe.average), "ema_momentum": recipe.average or None}
     if recipe.optimizer == "adam":
         return optimizers.Adam(peak)
@@ -83,14 +86,19 @@ def optimizer_of(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
         rate = keras.optimizers.schedules.PiecewiseConstantDecay([steps // 2, 3 * steps // 4], rates)
         optimizer = keras.optimizers.SGD(rate, momentum=0.9, **options)
     elif recipe.optimizer == "sgd":
-        optimizer = keras.optimizers.SGD(tuning.one_cycle(peak, steps), momentum=0.9, nesterov=True, **options)
+        optimizer = keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, **options)
     elif recipe.optimizer == "adamw":
-        optimizer = keras.optimizers.AdamW(tuning.one_cycle(peak, steps), **options)
+        optimizer = keras.optimizers.AdamW(rate, **options)
     else:
-        rate = tuning.one_cycle(peak, steps)
         optimizer = optimizers.Muon(rate, momentum=0.9, adam_weight_decay=decay, **options)
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     return optimizer
+
+
+def _one_cycle(peak: float, steps: int, last: float) -> keras.optimizers.schedules.LearningRateSchedule:
+    """``tuning.one_cycle``, ending at a share of its peak."""
+    settings = tuning.one_cycle(peak, steps).get_config()
+    return keras.optimizers.schedules.CosineDecay.from_config(settings | {"alpha": last})
 
 
 def shown(recipe: Recipe, train: data.Split, seed: int, chosen, mirror) -> tf.data.Dataset:
