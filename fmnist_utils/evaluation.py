@@ -265,9 +265,10 @@ def print_bands(measured: Mapping[str, float], replicated: Mapping[str, Sequence
 
     The band is their mean, give or take four standard deviations, but two points of accuracy wide at most.
     The standard deviation is that of all steady set-ups in ``replicated`` together, since five values alone
-    tell it badly. Where seeds differ too much for two points, no band is given. A figure moves a little with
-    the processor and the versions; whether it lies in its band hardly ever does, so this can be compared
-    from run to run. Bands hold for a notebook's default parameters.
+    tell it badly. Where two points are less than three standard deviations either way, no band is given. A
+    figure moves a little with the processor, its number of cores and the versions; whether it lies in its
+    band hardly ever does, so this can be compared from run to run. Bands hold for a notebook's default
+    parameters.
 
     Args:
         measured: figures by name.
@@ -279,12 +280,12 @@ def print_bands(measured: Mapping[str, float], replicated: Mapping[str, Sequence
     for name, value in measured.items():
         if name not in variances:
             print(f"{name:<{longest}}  no band: nothing with these parameters was replicated")
-        elif name not in steady:
-            deviation = variances[name] ** 0.5
+            continue
+        deviation = np.mean([*steady.values()] if name in steady else variances[name]) ** 0.5
+        if 3 * deviation > WIDEST_BAND / 2:
             print(f"{name:<{longest}}  no band: seeds differ by a standard deviation of {deviation:.3f}")
         else:
-            mean, deviation = np.mean(replicated[name]), np.mean([*steady.values()]) ** 0.5
-            reach = min(4 * deviation, WIDEST_BAND / 2)
+            mean, reach = np.mean(replicated[name]), min(4 * deviation, WIDEST_BAND / 2)
             verdict = "yes" if abs(value - mean) <= reach else "no"
             print(f"{name:<{longest}}  within {mean - reach:.4f} to {mean + reach:.4f}: {verdict}")
 

@@ -110,6 +110,11 @@ def test_a_band_is_at_most_two_points_wide_and_not_given_where_that_is_too_narro
     )
 
 
+def test_a_band_of_less_than_three_standard_deviations_either_way_is_not_given(capsys):
+    evaluation.print_bands({"a": 0.9}, {"a": [0.8965, 0.9, 0.9035]})
+    assert capsys.readouterr().out == "a  no band: seeds differ by a standard deviation of 0.004\n"
+
+
 def test_what_was_not_replicated_has_no_band(capsys):
     evaluation.print_bands({"a": 0.9}, {"a": [0.9]})
     assert capsys.readouterr().out == "a  no band: nothing with these parameters was replicated\n"
