@@ -52,10 +52,13 @@ class FlipAndShift:
     Attributes:
         shift: largest shift in pixels, both axes, either way; black stands where the image was moved away.
         flip: whether images are mirrored at all.
+        cutout: side of a black square on each image, in pixels, whose centre may be any pixel (DeVries and
+            Taylor 2017, arXiv 1708.04552); 0 for none.
     """
 
     shift: int = 2
     flip: bool = True
+    cutout: int = 0
 
     def __call__(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Augment a batch: see ``Augmentation``."""
@@ -66,7 +69,17 @@ class FlipAndShift:
         rows = tf.range(height) + moves[1]
         padded = tf.pad(images, [[0, 0], [self.shift] * 2, [self.shift] * 2, [0, 0]])
         taken = tf.gather(padded, rows, axis=1, batch_dims=1)
-        return tf.gather(taken, columns, axis=2, batch_dims=1)
+        moved = tf.gather(taken, columns, axis=2, batch_dims=1)
+        return self._without_square(moved, seed + 2) if self.cutout else moved
+
+    def _without_square(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        inside = []
+        for side, own_seed in zip(images.shape[1:3], (seed, seed + 1), strict=True):
+            centre = tf.random.stateless_uniform([tf.shape(images)[0], 1], own_seed, 0, side, tf.int32)
+            pixels = tf.range(side) - centre + self.cutout // 2
+            inside.append((pixels >= 0) & (pixels < self.cutout))
+        square = inside[0][:, :, tf.newaxis, tf.newaxis] & inside[1][:, tf.newaxis, :, tf.newaxis]
+        return tf.where(square, tf.zeros_like(images), images)
 
 
 def affine(size: tuple[int, int], angle, down, right, height_factor, width_factor) -> tf.Tensor:

@@ -126,3 +126,15 @@ def test_flip_and_shift_depends_on_the_seed_alone(pixels):
     first, again, other = (augment(pixels, tf.constant(seed)).numpy() for seed in ([1, 2], [1, 2], [1, 3]))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
+
+
+def test_cutout_blackens_a_square_whose_centre_may_be_any_pixel():
+    cut = augmentation.FlipAndShift(0, flip=False, cutout=8)(tf.ones((4_000, 28, 28, 1)), tf.constant([3, 4]))
+    black = cut.numpy()[..., 0] == 0
+    rows, columns = black.any(axis=2), black.any(axis=1)
+    np.testing.assert_array_equal(black, rows[:, :, np.newaxis] & columns[:, np.newaxis])
+    for lines in (rows, columns):
+        first, last = lines.argmax(axis=1), 27 - lines[:, ::-1].argmax(axis=1)
+        centres = np.where(first > 0, first + 4, last - 3)  # four pixels before it, three after
+        assert (last - first + 1 == np.minimum(8, np.minimum(centres + 4, 32 - centres))).all()
+        assert np.bincount(centres, minlength=28).min() > 90  # of 143 expected

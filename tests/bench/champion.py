@@ -36,7 +36,7 @@ def main() -> None:
     screen.add_argument("--only", action="append", metavar="IDEA", help="these ideas only")
     screen.add_argument("--seeds", type=int, default=1, help="how many of each idea")
     screen.add_argument("--epochs", type=int, default=18, help="of the winner")
-    screen.set_defaults(run=lambda args: ideas(args.only or [*champion_ideas.IDEAS], args.seeds, args.epochs))
+    screen.set_defaults(run=lambda args: ideas(args.only or [*champion_ideas.THEMES], args.seeds, args.epochs))
     timed = commands.add_parser("schedules")
     timed.add_argument("--only", action="append", metavar="MODEL", help="these models only")
     timed.add_argument("--minutes", type=int, action="append", help="these schedules only")
@@ -52,6 +52,9 @@ def ideas(names: list[str], seeds: int, epochs: int) -> None:
     with ThreadPoolExecutor(2) as side_by_side:
         list(side_by_side.map(lambda path: start(path, ONE_THREAD), jobs))
     table = results("* epochs").rename(columns={"group": "schedule"})
+    theme = table["name"].map(champion_ideas.THEMES)
+    why = [champion_ideas.IDEAS[theme][name][0] for theme, name in zip(theme, table["name"], strict=True)]
+    table = table.assign(theme=theme, why=why)
     write("champion_ideas.csv", table, "Scores on 10,000 held-out images; seconds with one core.")
 
 

@@ -21,6 +21,7 @@ class Recipe:
         shift: largest shift in pixels.
         erase, cutout, mixup, cutmix: probability of a random rectangle of noise an image, side of a black
             square, and probabilities that a batch is mixed with itself.
+        whole_last: share of the epochs, at the end, without cutout.
         warp: rotation, zoom and shift of lesson 4, this often as far as there.
         dropout: before the last layer.
         small_first: share of the epochs that see the images at 20 x 20 pixels.
@@ -46,6 +47,7 @@ class Recipe:
     shift: int = 2
     erase: float = 0.0
     cutout: int = 8
+    whole_last: float = 0.0
     warp: float = 0.0
     dropout: float = 0.0
     mixup: float = 0.0
@@ -56,63 +58,94 @@ class Recipe:
     sharpness: float = 0.0
 
 
-WINNER = Recipe()
+SCREENED = Recipe()  # what each idea changes one thing of
+WINNER = replace(SCREENED)
 
-# name: (why one would try it, what it changes)
+_CALM = {"momentum": 0.99, "whole_last": 0.125}
+
+# theme: {name: (why one would try it, what it changes)}
 IDEAS = {
-    "as it is": ("the recipe that won", {}),
-    "SGD, Nesterov": (
-        "what most fast recipes use",
-        {"optimizer": "sgd", "learning_rate": 0.3, "weight_decay": 5e-4},
-    ),
-    "AdamW": ("the usual choice", {"optimizer": "adamw", "learning_rate": 0.006}),
-    "all images alike": ("no selection", {"keep_easy": 1.0}),
-    "easy images half as often": ("a gentler selection", {"keep_easy": 0.5}),
-    "easy images a tenth as often": ("a harsher selection", {"keep_easy": 0.1}),
-    "only hard images late": ("drop what is easy by then", {"keep_easy": 1.0, "hard_late": True}),
-    "half the rate": ("is the peak right?", {"learning_rate": 0.0035}),
-    "twice the rate": ("is the peak right?", {"learning_rate": 0.014}),
-    "no label smoothing": ("what is it worth?", {"label_smoothing": 0.0}),
-    "no flips": ("what are they worth?", {"flip": "none"}),
-    "alternating flips": ("each image both ways in two epochs (Jordan 2024)", {"flip": "alternating"}),
-    "no shifts": ("what are they worth?", {"shift": 0}),
-    "shifts of one pixel": ("enough?", {"shift": 1}),
-    "shifts of three pixels": ("more of them", {"shift": 3}),
-    "rotation and zoom": ("lesson 4's, half as far", {"warp": 0.5}),
-    "dropout": ("before the last layer", {"dropout": 0.3}),
-    "more label smoothing": ("is 0.1 right?", {"label_smoothing": 0.2}),
-    "more weight decay": ("is 0.1 right?", {"weight_decay": 0.3}),
-    "random erasing": ("Zhong et al. 2017", {"cutout": 0, "erase": 0.5}),
-    "no cutout": ("DeVries and Taylor 2017: what is it worth?", {"cutout": 0}),
-    "larger cutout": ("squares of 12 pixels", {"cutout": 12}),
-    "mixup": ("Zhang et al. 2017", {"mixup": 0.5}),
-    "CutMix": ("Yun et al. 2019", {"cutout": 0, "cutmix": 0.5}),
-    "small images first": ("cheaper epochs", {"small_first": 0.45, "epochs": 12}),
-    "averaged weights": ("a moving average at the end", {"average": 0.99}),
-    "averaged at a high rate": ("as above, the rate stays high", {"average": 0.999, "last_rate": 0.2}),
-    "whole batches": ("moments of 128 images, not of 64", {"shares": 1}),
-    "quarter batches": ("moments of 32 images", {"shares": 4}),
-    "batches of 256": ("fewer steps", {"batch_size": 256, "learning_rate": 0.01}),
-    "batches of 64": ("more steps", {"batch_size": 64, "learning_rate": 0.005}),
-    "slow moving statistics": ("Keras's momentum of batch normalization", {"momentum": 0.99}),
-    "no weight decay": ("what is it worth?", {"weight_decay": 0.0}),
-    "SiLU": ("smoother than ReLU", {"activation": "silu", "epochs": 7}),
-    "flat minima": ("gradients from uphill (Foret et al. 2021)", {"sharpness": 0.05, "epochs": 5}),
-    "flatter minima": ("the same, twice as far", {"sharpness": 0.1, "epochs": 5}),
-    "squeeze and excitation": ("Hu et al. 2018", {"network": "32 48p + e 64p + e + e", "epochs": 9}),
-    "residual at 28 x 28": ("more work on fine detail", {"network": "24 + 48p + 64p + +", "epochs": 8}),
-    "whitened patches": ("a frozen first layer (Page 2018)", {"network": "w 32 48p + 64p + +", "epochs": 9}),
-    "steps instead of pooling": ("a quarter of the work", {"network": "32 48s + 64s + +", "epochs": 12}),
-    "pixels to channels": ("work at 14 x 14 from the start", {"network": "d 48 48 + 64p + +", "epochs": 12}),
-    "wide and shallow": ("matrix units like 64 and 96", {"network": "32 64p + 96p", "epochs": 9}),
-    "blocks used twice": ("more work, the same weights", {"network": "32 48p + * 64p + * + *", "epochs": 7}),
-    "narrow and deep": ("48 filters, four blocks at 7 x 7", {"network": "32 48p + 48p + + +"}),
-    "pooling before widening": (
-        "the third stage's first layer at 7 x 7",
-        {"network": "32 48p + P 64 + +", "epochs": 11},
-    ),
-    "a thinner first layer": ("28 x 28 pixels cost most", {"network": "16 48p + 64p + +", "epochs": 11}),
-    "more at 14 x 14": ("two blocks there", {"network": "32 48p + + 64p +", "epochs": 8}),
+    "recipe": {"as it is": ("what the others are compared with", {})},
+    "images": {
+        "no flips": ("what are they worth?", {"flip": "none"}),
+        "alternating flips": ("each image both ways in two epochs (Jordan 2024)", {"flip": "alternating"}),
+        "no shifts": ("what are they worth?", {"shift": 0}),
+        "shifts of one pixel": ("enough?", {"shift": 1}),
+        "shifts of three pixels": ("more of them", {"shift": 3}),
+        "rotation and zoom": ("lesson 4's, half as far", {"warp": 0.5}),
+        "random erasing": ("Zhong et al. 2017", {"cutout": 0, "erase": 0.5}),
+        "no cutout": ("DeVries and Taylor 2017: what is it worth?", {"cutout": 0}),
+        "larger cutout": ("squares of 12 pixels", {"cutout": 12}),
+        "whole images at the end": ("no cutout in the last eighth", {"whole_last": 0.125}),
+        "mixup": ("Zhang et al. 2017", {"mixup": 0.5}),
+        "CutMix": ("Yun et al. 2019", {"cutout": 0, "cutmix": 0.5}),
+        "small images first": ("cheaper epochs", {"small_first": 0.45, "epochs": 12}),
+        "all images alike": ("no selection", {"keep_easy": 1.0}),
+        "easy images half as often": ("a gentler selection", {"keep_easy": 0.5}),
+        "easy images a tenth as often": ("a harsher selection", {"keep_easy": 0.1}),
+        "only hard images late": ("drop what is easy by then", {"keep_easy": 1.0, "hard_late": True}),
+    },
+    "learning": {
+        "SGD, Nesterov": (
+            "what most fast recipes use",
+            {"optimizer": "sgd", "learning_rate": 0.3, "weight_decay": 0.0005},
+        ),
+        "AdamW": ("the usual choice", {"optimizer": "adamw", "learning_rate": 0.006}),
+        "half the rate": ("is the peak right?", {"learning_rate": 0.0035}),
+        "twice the rate": ("is the peak right?", {"learning_rate": 0.014}),
+        "no label smoothing": ("what is it worth?", {"label_smoothing": 0.0}),
+        "more label smoothing": ("is 0.1 right?", {"label_smoothing": 0.2}),
+        "no weight decay": ("what is it worth?", {"weight_decay": 0.0}),
+        "more weight decay": ("is 0.1 right?", {"weight_decay": 0.3}),
+        "flat minima": ("gradients from uphill (Foret et al. 2021)", {"sharpness": 0.05, "epochs": 5}),
+        "flatter minima": ("the same, twice as far", {"sharpness": 0.1, "epochs": 5}),
+        "dropout": ("before the last layer", {"dropout": 0.3}),
+    },
+    "network": {
+        "a thinner first layer": ("28 x 28 pixels cost most", {"network": "16 48p + 64p + +", "epochs": 11}),
+        "more at 14 x 14": ("two blocks there", {"network": "32 48p + + 64p +", "epochs": 8}),
+        "narrow and deep": ("48 filters, four blocks at 7 x 7", {"network": "32 48p + 48p + + +"}),
+        "wide and shallow": ("matrix units like 64 and 96", {"network": "32 64p + 96p", "epochs": 9}),
+        "pooling before widening": (
+            "the third stage's first layer at 7 x 7",
+            {"network": "32 48p + P 64 + +", "epochs": 11},
+        ),
+        "residual at 28 x 28": ("more work on fine detail", {"network": "24 + 48p + 64p + +", "epochs": 8}),
+        "steps instead of pooling": ("a quarter of the work", {"network": "32 48s + 64s + +", "epochs": 12}),
+        "pixels to channels": (
+            "work at 14 x 14 from the start",
+            {"network": "d 48 48 + 64p + +", "epochs": 12},
+        ),
+        "blocks used twice": (
+            "more work, the same weights",
+            {"network": "32 48p + * 64p + * + *", "epochs": 7},
+        ),
+        "squeeze and excitation": ("Hu et al. 2018", {"network": "32 48p + e 64p + e + e", "epochs": 9}),
+        "whitened patches": (
+            "a frozen first layer (Page 2018)",
+            {"network": "w 32 48p + 64p + +", "epochs": 9},
+        ),
+        "SiLU": ("smoother than ReLU", {"activation": "silu", "epochs": 7}),
+        "means and maxima": ("what is anywhere, besides what is common", {"network": "32 48p + 64p + + m"}),
+    },
+    "averages": {
+        "batches of 64": ("more steps", {"batch_size": 64, "learning_rate": 0.005}),
+        "batches of 256": ("fewer steps", {"batch_size": 256, "learning_rate": 0.01}),
+        "whole batches": ("moments of 128 images, not of 64", {"shares": 1}),
+        "quarter batches": ("moments of 32 images", {"shares": 4}),
+        "slow moving statistics": ("Keras's momentum of batch normalization", {"momentum": 0.99}),
+        "averaged weights": ("a moving average at the end", {"average": 0.99}),
+        "averaged at a high rate": ("as above, the rate stays high", {"average": 0.999, "last_rate": 0.2}),
+    },
+    "together": {
+        "calm end": ("slow statistics, whole images at the end", _CALM),
+        "calm end, larger cutout": ("more to learn before", _CALM | {"cutout": 12}),
+        "calm end, gentler selection": ("for longer trainings", _CALM | {"keep_easy": 0.5}),
+        "calm end, maxima and excitation": (
+            "small additions to the network",
+            _CALM | {"network": "32 48p + e 64p + e + e m", "epochs": 9},
+        ),
+    },
 }
 
 
@@ -151,7 +184,11 @@ SCHEDULES = {
 SEEDS = {1: 3, 2: 3, 4: 3, 10: 5}  # for each number of minutes
 
 
+THEMES = {name: theme for theme, ideas in IDEAS.items() for name in ideas}
+
+
 def recipe(name: str, epochs: int) -> Recipe:
-    """The winner with one thing changed, for as long as the winner takes for so many epochs."""
-    changed = replace(WINNER, **IDEAS[name][1])
-    return replace(changed, epochs=round(epochs * changed.epochs / WINNER.epochs))
+    """The recipe with one thing changed, for as long as the recipe takes for so many epochs."""
+    _, changes = IDEAS[THEMES[name]][name]
+    changed = replace(SCREENED, **changes)
+    return replace(changed, epochs=round(epochs * changed.epochs / SCREENED.epochs))

@@ -18,7 +18,8 @@ def build(
         plan: what follows what. A number is a convolution with so many filters; with "p" it pools, with "a"
             it pools by the average, with "s" it steps by two pixels. "+" adds a residual block of two
             convolutions, "*" the last block once more with the same kernels, "e" is squeeze-and-excitation,
-            "P" pools by itself, "w" whitens patches, "d" makes four channels of two by two pixels.
+            "P" pools by itself, "w" whitens patches, "d" makes four channels of two by two pixels; "m" at the
+            end takes the maximum of each channel beside its mean.
         size: of the images; None for any.
         activation: by its name in Keras.
         momentum: of the moving statistics.
@@ -43,7 +44,7 @@ def build(
 
     images = keras.Input((size, size, 1))
     x = images
-    for part in plan.split():
+    for part in plan.removesuffix(" m").split():
         if part == "+":
             block = kernels(x.shape[-1]), kernels(x.shape[-1])
         if part in "+*":
@@ -63,7 +64,10 @@ def build(
             x = normalized(kernels(int(part[:-1]), strides=2)(x))
         else:
             x = normalized(kernels(int(part))(x))
-    x = layers.GlobalAveragePooling2D()(x)
+    if plan.endswith("m"):
+        x = layers.Concatenate()([layers.GlobalAveragePooling2D()(x), layers.GlobalMaxPooling2D()(x)])
+    else:
+        x = layers.GlobalAveragePooling2D()(x)
     x = layers.Dropout(dropout)(x) if dropout else x
     return keras.Model(images, layers.Dense(10, activation="softmax", dtype="float32")(x))
 

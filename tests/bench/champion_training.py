@@ -51,9 +51,9 @@ def fit(recipe: Recipe, train: data.Split, seed: int) -> tuple[keras.Model, floa
     fast.compile(
         optimizer, metrics=["accuracy"], steps_per_execution=training.STEPS_PER_EXECUTION, jit_compile=False
     )
-    mirror = _Mirror(len(train), seed)
-    batches = shown(recipe, train, seed, chosen, mirror)
-    options = {"shuffle": False, "verbose": 0, "callbacks": [mirror, chosen]}
+    mirror, cutout = _Mirror(len(train), seed), _Cutout(recipe)
+    batches = shown(recipe, train, seed, chosen, mirror, cutout)
+    options = {"shuffle": False, "verbose": 0, "callbacks": [mirror, cutout, chosen]}
     history: dict[str, list[float]] = {}
     if small_epochs:
         small = batches.map(lambda x, *rest: (tf.image.resize(x, (SMALL, SMALL), antialias=True), *rest))
@@ -101,7 +101,7 @@ def _one_cycle(peak: float, steps: int, last: float) -> keras.optimizers.schedul
     return keras.optimizers.schedules.CosineDecay.from_config(settings | {"alpha": last})
 
 
-def shown(recipe: Recipe, train: data.Split, seed: int, chosen, mirror) -> tf.data.Dataset:
+def shown(recipe: Recipe, train: data.Split, seed: int, chosen, mirror, cutout) -> tf.data.Dataset:
     """The batches of an epoch, with what the recipe does to them."""
     augment = augmentation.FlipAndShift(recipe.shift, flip=recipe.flip == "random")
     if recipe.warp:
@@ -112,7 +112,7 @@ def shown(recipe: Recipe, train: data.Split, seed: int, chosen, mirror) -> tf.da
     if recipe.erase:
         batches = batches.map(lambda x, *rest: (_erased(x, recipe.erase), *rest))
     if recipe.cutout:
-        batches = batches.map(lambda x, *rest: (_cut_out(x, recipe.cutout), *rest))
+        batches = batches.map(lambda x, *rest: (cutout.apply(x), *rest))
     if recipe.mixup or recipe.cutmix:
         batches = batches.map(lambda *batch: _mixed(recipe, *batch))
     return batches
@@ -206,6 +206,25 @@ class _Mirror(keras.callbacks.Callback):
         return tf.where(mirrored, images[:, :, ::-1], images), labels, positions, weights
 
 
+class _Cutout(keras.callbacks.Callback):
+    """Blackens a square of each image, until the last epochs."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__()
+        self._recipe = recipe
+        self._side = tf.Variable(recipe.cutout, trainable=False)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        whole = epoch >= (1 - self._recipe.whole_last) * self._recipe.epochs
+        self._side.assign(0 if whole else self._recipe.cutout)
+
+    def apply(self, images):
+        n, side = tf.shape(images)[0], self._side.value()
+        top, left = (tf.floor(tf.random.uniform([n], 0, 28)) - tf.cast(side // 2, tf.float32) for _ in range(2))
+        height = tf.cast(side, tf.float32)
+        return tf.where(_rectangles(top, left, height, height), 0.0, images)
+
+
 def _rectangles(top, left, height, width):
     """Boolean masks, (n, 28, 28, 1), from values of shape (n,)."""
     pixels = tf.range(28, dtype=tf.float32)[tf.newaxis]
@@ -223,12 +242,6 @@ def _erased(images, probability: float):
     top, left = (tf.floor(tf.random.uniform([n]) * (29 - side)) for side in (height, width))
     where = _rectangles(top, left, height, width) & (tf.random.uniform([n, 1, 1, 1]) < probability)
     return tf.where(where, tf.random.uniform(tf.shape(images)), images)
-
-
-def _cut_out(images, side: int):
-    n = tf.shape(images)[0]
-    top, left = (tf.floor(tf.random.uniform([n], 0, 28)) - side // 2 for _ in range(2))
-    return tf.where(_rectangles(top, left, float(side), float(side)), 0.0, images)
 
 
 def _mixed(recipe: Recipe, images, labels, positions, weights):
