@@ -141,6 +141,14 @@ IDEAS = {
         "calm end": ("slow statistics, whole images at the end", _CALM),
         "calm end, larger cutout": ("more to learn before", _CALM | {"cutout": 12}),
         "calm end, gentler selection": ("for longer trainings", _CALM | {"keep_easy": 0.5}),
+        "larger cutout, harsher selection": (
+            "hard images more often, and harder",
+            {"cutout": 12, "keep_easy": 0.15},
+        ),
+        "larger cutout, more weight decay": (
+            "two against over-fitting",
+            {"cutout": 12, "weight_decay": 0.2},
+        ),
         "calm end, maxima and excitation": (
             "small additions to the network",
             _CALM | {"network": "32 48p + e 64p + e + e m", "epochs": 9},

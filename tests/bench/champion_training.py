@@ -103,7 +103,8 @@ def _one_cycle(peak: float, steps: int, last: float) -> keras.optimizers.schedul
 
 def shown(recipe: Recipe, train: data.Split, seed: int, chosen, mirror, cutout) -> tf.data.Dataset:
     """The batches of an epoch, with what the recipe does to them."""
-    augment = augmentation.FlipAndShift(recipe.shift, flip=recipe.flip == "random")
+    side = 0 if recipe.whole_last else recipe.cutout
+    augment = augmentation.FlipAndShift(recipe.shift, flip=recipe.flip == "random", cutout=side)
     if recipe.warp:
         augment = _Warp(augment, recipe.warp)
     batches = training.chosen_batches(train, recipe.batch_size, seed, augment, chosen)
@@ -111,7 +112,7 @@ def shown(recipe: Recipe, train: data.Split, seed: int, chosen, mirror, cutout) 
         batches = batches.map(mirror.apply)
     if recipe.erase:
         batches = batches.map(lambda x, *rest: (_erased(x, recipe.erase), *rest))
-    if recipe.cutout:
+    if recipe.whole_last:
         batches = batches.map(lambda x, *rest: (cutout.apply(x), *rest))
     if recipe.mixup or recipe.cutmix:
         batches = batches.map(lambda *batch: _mixed(recipe, *batch))
