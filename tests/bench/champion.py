@@ -12,8 +12,9 @@ import argparse
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import champion_ideas
@@ -51,28 +52,35 @@ def ideas(names: list[str], seeds: int, epochs: int) -> None:
     jobs = [job(f"{epochs} epochs", name, recipes[name], seed) for seed in range(seeds) for name in names]
     with ThreadPoolExecutor(2) as side_by_side:
         list(side_by_side.map(lambda path: start(path, ONE_THREAD), jobs))
-    table = results("* epochs").rename(columns={"group": "schedule"})
-    theme = table["name"].map(champion_ideas.THEMES)
-    why = [champion_ideas.IDEAS[theme][name][0] for theme, name in zip(theme, table["name"], strict=True)]
-    table = table.assign(theme=theme, why=why)
+    table = results("* epochs", champion_ideas.recipe).rename(columns={"group": "schedule"})
+    tried = [champion_ideas.IDEAS[champion_ideas.THEMES[name]][name] for name in table["name"]]
+    table = table.assign(
+        theme=table["name"].map(champion_ideas.THEMES),
+        why=[idea.why for idea in tried],
+        part=[idea.part for idea in tried],
+    )
     write("champion_ideas.csv", table, "Scores on 10,000 held-out images; seconds with one core.")
 
 
 def schedules(models: list[str] | None, minutes: list[int] | None) -> None:
     """Train for 1, 2, 4 and 10 minutes by the clock, one at a time with both cores."""
-    for model, (recipe, epochs) in champion_ideas.SCHEDULES.items():
-        for budget, count in epochs.items():
+    for model, (_, epochs) in champion_ideas.SCHEDULES.items():
+        for budget in epochs:
             if (not models or model in models) and (not minutes or budget in minutes):
                 for seed in range(champion_ideas.SEEDS[budget]):
-                    start(job(f"{budget} minutes", model, replace(recipe, epochs=count), seed), {})
-    table = results("* minutes").rename(columns={"group": "schedule", "name": "model_name"})
+                    start(job(f"{budget} minutes", model, champion_ideas.scheduled(model, budget), seed), {})
+    table = results("* minutes", champion_ideas.scheduled).rename(
+        columns={"group": "schedule", "name": "model_name"}
+    )
     write("champion_schedules.csv", table, "Scores on 10,000 held-out images; seconds with two cores.")
 
 
 def job(group: str, name: str, recipe: Recipe, seed: int) -> Path:
-    """The file that says what to train."""
+    """The file that says what to train; what another recipe gave under the same name is forgotten."""
     path = STORE / group / name / str(seed) / "job.json"
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and Recipe(**runs.read_json(path)["recipe"]) != recipe:
+        path.with_name("result.json").unlink(missing_ok=True)
     runs.write_json(path, {"group": group, "name": name, "SEED": seed, "recipe": asdict(recipe)})
     return path
 
@@ -89,14 +97,17 @@ def start(path: Path, environment: dict[str, str]) -> None:
     print(f"{path.parent.relative_to(STORE)}: {figures}", flush=True)
 
 
-def results(groups: str) -> pd.DataFrame:
-    """One row for each training that is done."""
+def results(groups: str, planned: Callable[[str, int], Recipe | None]) -> pd.DataFrame:
+    """One row for each training that is done, as long as its recipe is the one that is planned."""
     rows = []
     for path in sorted(STORE.glob(f"{groups}/*/*/result.json")):
         settings, result = (runs.read_json(path.with_name(file)) for file in ("job.json", "result.json"))
+        group = int(settings["group"].split()[0])
+        if Recipe(**settings["recipe"]) != planned(settings["name"], group):
+            continue
         figures = {key: result[key] for key in ("seconds", "parameters", *SCORES)}
         row = {
-            "group": int(settings["group"].split()[0]),
+            "group": group,
             "name": settings["name"],
             "SEED": settings["SEED"],
             "epochs": settings["recipe"]["epochs"],

@@ -1,6 +1,7 @@
 """The ideas that lesson 8's search compared: each changes one thing of the recipe that won."""
 
 from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True)
@@ -58,100 +59,107 @@ class Recipe:
     sharpness: float = 0.0
 
 
-SCREENED = Recipe()  # what each idea changes one thing of
-WINNER = replace(SCREENED)
+class Idea(NamedTuple):
+    """Why one would try it, what it changes, and whether it takes away a part that the recipe has."""
+
+    why: str
+    changes: dict[str, Any]
+    part: bool = False
+
+
+WINNER = Recipe()
 
 _CALM = {"momentum": 0.99, "whole_last": 0.125}
 
-# theme: {name: (why one would try it, what it changes)}
+# theme: {name: idea}
 IDEAS = {
-    "recipe": {"as it is": ("what the others are compared with", {})},
+    "recipe": {
+        "as it is": Idea("what the others are compared with", {}),
+    },
     "images": {
-        "no flips": ("what are they worth?", {"flip": "none"}),
-        "alternating flips": ("each image both ways in two epochs (Jordan 2024)", {"flip": "alternating"}),
-        "no shifts": ("what are they worth?", {"shift": 0}),
-        "shifts of one pixel": ("enough?", {"shift": 1}),
-        "shifts of three pixels": ("more of them", {"shift": 3}),
-        "rotation and zoom": ("lesson 4's, half as far", {"warp": 0.5}),
-        "random erasing": ("Zhong et al. 2017", {"cutout": 0, "erase": 0.5}),
-        "no cutout": ("DeVries and Taylor 2017: what is it worth?", {"cutout": 0}),
-        "larger cutout": ("squares of 12 pixels", {"cutout": 12}),
-        "whole images at the end": ("no cutout in the last eighth", {"whole_last": 0.125}),
-        "mixup": ("Zhang et al. 2017", {"mixup": 0.5}),
-        "CutMix": ("Yun et al. 2019", {"cutout": 0, "cutmix": 0.5}),
-        "small images first": ("cheaper epochs", {"small_first": 0.45, "epochs": 12}),
-        "all images alike": ("no selection", {"keep_easy": 1.0}),
-        "easy images half as often": ("a gentler selection", {"keep_easy": 0.5}),
-        "easy images a tenth as often": ("a harsher selection", {"keep_easy": 0.1}),
-        "only hard images late": ("drop what is easy by then", {"keep_easy": 1.0, "hard_late": True}),
+        "no flips": Idea("what are they worth?", {"flip": "none"}, part=True),
+        "alternating flips": Idea("each image both ways in two epochs (Jordan 2024)", {"flip": "alternating"}),
+        "no shifts": Idea("what are they worth?", {"shift": 0}, part=True),
+        "shifts of one pixel": Idea("enough?", {"shift": 1}),
+        "shifts of three pixels": Idea("more of them", {"shift": 3}),
+        "rotation and zoom": Idea("lesson 4's, half as far", {"warp": 0.5}),
+        "random erasing": Idea("Zhong et al. 2017", {"cutout": 0, "erase": 0.5}),
+        "no cutout": Idea("DeVries and Taylor 2017: what is it worth?", {"cutout": 0}, part=True),
+        "larger cutout": Idea("squares of 12 pixels", {"cutout": 12}),
+        "whole images at the end": Idea("no cutout in the last eighth", {"whole_last": 0.125}),
+        "mixup": Idea("Zhang et al. 2017", {"mixup": 0.5}),
+        "CutMix": Idea("Yun et al. 2019", {"cutout": 0, "cutmix": 0.5}),
+        "small images first": Idea("cheaper epochs", {"small_first": 0.45, "epochs": 12}),
+        "all images alike": Idea("no selection", {"keep_easy": 1.0}, part=True),
+        "easy images half as often": Idea("a gentler selection", {"keep_easy": 0.5}),
+        "easy images a tenth as often": Idea("a harsher selection", {"keep_easy": 0.1}),
+        "only hard images late": Idea("drop what is easy by then", {"keep_easy": 1.0, "hard_late": True}),
     },
     "learning": {
-        "SGD, Nesterov": (
+        "SGD, Nesterov": Idea(
             "what most fast recipes use",
             {"optimizer": "sgd", "learning_rate": 0.3, "weight_decay": 0.0005},
+            part=True,
         ),
-        "AdamW": ("the usual choice", {"optimizer": "adamw", "learning_rate": 0.006}),
-        "half the rate": ("is the peak right?", {"learning_rate": 0.0035}),
-        "twice the rate": ("is the peak right?", {"learning_rate": 0.014}),
-        "no label smoothing": ("what is it worth?", {"label_smoothing": 0.0}),
-        "more label smoothing": ("is 0.1 right?", {"label_smoothing": 0.2}),
-        "no weight decay": ("what is it worth?", {"weight_decay": 0.0}),
-        "more weight decay": ("is 0.1 right?", {"weight_decay": 0.3}),
-        "flat minima": ("gradients from uphill (Foret et al. 2021)", {"sharpness": 0.05, "epochs": 5}),
-        "flatter minima": ("the same, twice as far", {"sharpness": 0.1, "epochs": 5}),
-        "dropout": ("before the last layer", {"dropout": 0.3}),
+        "AdamW": Idea("the usual choice", {"optimizer": "adamw", "learning_rate": 0.006}),
+        "half the rate": Idea("is the peak right?", {"learning_rate": 0.0035}),
+        "twice the rate": Idea("is the peak right?", {"learning_rate": 0.014}),
+        "no label smoothing": Idea("what is it worth?", {"label_smoothing": 0.0}, part=True),
+        "more label smoothing": Idea("is 0.1 right?", {"label_smoothing": 0.2}),
+        "no weight decay": Idea("what is it worth?", {"weight_decay": 0.0}, part=True),
+        "more weight decay": Idea("is 0.1 right?", {"weight_decay": 0.3}),
+        "flat minima": Idea("gradients from uphill (Foret et al. 2021)", {"sharpness": 0.05, "epochs": 5}),
+        "flatter minima": Idea("the same, twice as far", {"sharpness": 0.1, "epochs": 5}),
+        "dropout": Idea("before the last layer", {"dropout": 0.3}),
     },
     "network": {
-        "a thinner first layer": ("28 x 28 pixels cost most", {"network": "16 48p + 64p + +", "epochs": 11}),
-        "more at 14 x 14": ("two blocks there", {"network": "32 48p + + 64p +", "epochs": 8}),
-        "narrow and deep": ("48 filters, four blocks at 7 x 7", {"network": "32 48p + 48p + + +"}),
-        "wide and shallow": ("matrix units like 64 and 96", {"network": "32 64p + 96p", "epochs": 9}),
-        "pooling before widening": (
-            "the third stage's first layer at 7 x 7",
-            {"network": "32 48p + P 64 + +", "epochs": 11},
+        "a thinner first layer": Idea(
+            "28 x 28 pixels cost most", {"network": "16 48p + 64p + +", "epochs": 11}
         ),
-        "residual at 28 x 28": ("more work on fine detail", {"network": "24 + 48p + 64p + +", "epochs": 8}),
-        "steps instead of pooling": ("a quarter of the work", {"network": "32 48s + 64s + +", "epochs": 12}),
-        "pixels to channels": (
-            "work at 14 x 14 from the start",
-            {"network": "d 48 48 + 64p + +", "epochs": 12},
+        "more at 14 x 14": Idea("two blocks there", {"network": "32 48p + + 64p +", "epochs": 8}),
+        "narrow and deep": Idea("48 filters, four blocks at 7 x 7", {"network": "32 48p + 48p + + +"}),
+        "wide and shallow": Idea("matrix units like 64 and 96", {"network": "32 64p + 96p", "epochs": 9}),
+        "pooling before widening": Idea(
+            "the third stage's first layer at 7 x 7", {"network": "32 48p + P 64 + +", "epochs": 11}
         ),
-        "blocks used twice": (
-            "more work, the same weights",
-            {"network": "32 48p + * 64p + * + *", "epochs": 7},
+        "residual at 28 x 28": Idea("more work on fine detail", {"network": "24 + 48p + 64p + +", "epochs": 8}),
+        "steps instead of pooling": Idea(
+            "a quarter of the work", {"network": "32 48s + 64s + +", "epochs": 12}
         ),
-        "squeeze and excitation": ("Hu et al. 2018", {"network": "32 48p + e 64p + e + e", "epochs": 9}),
-        "whitened patches": (
-            "a frozen first layer (Page 2018)",
-            {"network": "w 32 48p + 64p + +", "epochs": 9},
+        "pixels to channels": Idea(
+            "work at 14 x 14 from the start", {"network": "d 48 48 + 64p + +", "epochs": 12}
         ),
-        "SiLU": ("smoother than ReLU", {"activation": "silu", "epochs": 7}),
-        "means and maxima": ("what is anywhere, besides what is common", {"network": "32 48p + 64p + + m"}),
+        "blocks used twice": Idea(
+            "more work, the same weights", {"network": "32 48p + * 64p + * + *", "epochs": 7}
+        ),
+        "squeeze and excitation": Idea("Hu et al. 2018", {"network": "32 48p + e 64p + e + e", "epochs": 9}),
+        "whitened patches": Idea(
+            "a frozen first layer (Page 2018)", {"network": "w 32 48p + 64p + +", "epochs": 9}
+        ),
+        "SiLU": Idea("smoother than ReLU", {"activation": "silu", "epochs": 7}),
+        "means and maxima": Idea("what is anywhere, besides what is common", {"network": "32 48p + 64p + + m"}),
     },
     "averages": {
-        "batches of 64": ("more steps", {"batch_size": 64, "learning_rate": 0.005}),
-        "batches of 256": ("fewer steps", {"batch_size": 256, "learning_rate": 0.01}),
-        "whole batches": ("moments of 128 images, not of 64", {"shares": 1}),
-        "quarter batches": ("moments of 32 images", {"shares": 4}),
-        "slow moving statistics": ("Keras's momentum of batch normalization", {"momentum": 0.99}),
-        "averaged weights": ("a moving average at the end", {"average": 0.99}),
-        "averaged at a high rate": ("as above, the rate stays high", {"average": 0.999, "last_rate": 0.2}),
+        "batches of 64": Idea("more steps", {"batch_size": 64, "learning_rate": 0.005}),
+        "batches of 256": Idea("fewer steps", {"batch_size": 256, "learning_rate": 0.01}),
+        "whole batches": Idea("moments of 128 images, not of 64", {"shares": 1}),
+        "quarter batches": Idea("moments of 32 images", {"shares": 4}),
+        "slow moving statistics": Idea("Keras's momentum of batch normalization", {"momentum": 0.99}),
+        "averaged weights": Idea("a moving average at the end", {"average": 0.99}),
+        "averaged at a high rate": Idea("as above, the rate stays high", {"average": 0.999, "last_rate": 0.2}),
     },
     "together": {
-        "calm end": ("slow statistics, whole images at the end", _CALM),
-        "calm end, larger cutout": ("more to learn before", _CALM | {"cutout": 12}),
-        "calm end, gentler selection": ("for longer trainings", _CALM | {"keep_easy": 0.5}),
-        "larger cutout, harsher selection": (
-            "hard images more often, and harder",
-            {"cutout": 12, "keep_easy": 0.15},
+        "calm end": Idea("slow statistics, whole images at the end", _CALM),
+        "calm end, larger cutout": Idea("more to learn before", _CALM | {"cutout": 12}),
+        "calm end, gentler selection": Idea("for longer trainings", _CALM | {"keep_easy": 0.5}),
+        "larger cutout, harsher selection": Idea(
+            "hard images more often, and harder", {"cutout": 12, "keep_easy": 0.15}
         ),
-        "larger cutout, more weight decay": (
-            "two against over-fitting",
-            {"cutout": 12, "weight_decay": 0.2},
+        "larger cutout, more weight decay": Idea(
+            "two against over-fitting", {"cutout": 12, "weight_decay": 0.2}
         ),
-        "calm end, maxima and excitation": (
-            "small additions to the network",
-            _CALM | {"network": "32 48p + e 64p + e + e m", "epochs": 9},
+        "calm end, maxima and excitation": Idea(
+            "small additions to the network", _CALM | {"network": "32 48p + e 64p + e + e m", "epochs": 9}
         ),
     },
 }
@@ -195,8 +203,15 @@ SEEDS = {1: 3, 2: 3, 4: 3, 10: 5}  # for each number of minutes
 THEMES = {name: theme for theme, ideas in IDEAS.items() for name in ideas}
 
 
-def recipe(name: str, epochs: int) -> Recipe:
-    """The recipe with one thing changed, for as long as the recipe takes for so many epochs."""
-    _, changes = IDEAS[THEMES[name]][name]
-    changed = replace(SCREENED, **changes)
-    return replace(changed, epochs=round(epochs * changed.epochs / SCREENED.epochs))
+def recipe(name: str, epochs: int) -> Recipe | None:
+    """The winner with one thing changed, for as long as the winner takes for so many epochs."""
+    if name not in THEMES:
+        return None
+    changed = replace(WINNER, **IDEAS[THEMES[name]][name].changes)
+    return replace(changed, epochs=round(epochs * changed.epochs / WINNER.epochs))
+
+
+def scheduled(model: str, minutes: int) -> Recipe | None:
+    """What a model's schedule of so many minutes is."""
+    unchanged, epochs = SCHEDULES.get(model, (None, {}))
+    return replace(unchanged, epochs=epochs[minutes]) if minutes in epochs else None
