@@ -129,7 +129,7 @@ def averaging_views(model: keras.Model) -> keras.Model:
     moved = [layers.Cropping2D(((row, 2 - row), (column, 2 - column)))(framed) for row, column in moves]
     views = [*moved, *(keras.ops.flip(view, axis=2) for view in moved)]
     probabilities = model(layers.Concatenate(axis=0)(views))
-    outputs = layers.Average()(keras.ops.split(probabilities, len(views), axis=0))
+    outputs = layers.Average(dtype="float32")(keras.ops.split(probabilities, len(views), axis=0))
     return keras.Model(images, outputs, name=f"{model.name}_views")
 
 

@@ -10,13 +10,14 @@ import numpy as np
 from fmnist_utils.startup import keras, tf
 
 _ALL_FIRST = 1  # epochs that show all images: before them no loss is known
-_ALL_LAST = 0.125  # the share of the epochs, at the end, that shows all images again, as InfoBatch does
+_ALL_LAST = 0.125  # the share of the epochs, whole ones, that shows all images at the end, as InfoBatch does
 
 
 class Selection(keras.callbacks.Callback):
     """Which images each epoch shows; as a callback of ``fit`` it chooses anew when an epoch begins.
 
-    An epoch has as many images as there are: passes over the chosen ones, one after the other.
+    An epoch has as many images as there are: passes over the chosen ones, one after the other. The first
+    epoch and the last eighth of them (none of fewer than eight) show all images once.
 
     Args:
         size: the number of training images.
@@ -36,9 +37,10 @@ class Selection(keras.callbacks.Callback):
             raise ValueError(f"keep_easy is {keep_easy}; expected a share above 0 and at most 1")
         self._size, self._keep_easy, self._epochs = size, keep_easy, epochs
         self._random = np.random.default_rng(seed)
-        self.losses = tf.Variable(tf.zeros(size), trainable=False)
-        self.positions = tf.Variable(tf.range(size), trainable=False)
-        self.weights = tf.Variable(tf.ones(size), trainable=False)
+        with tf.device("CPU:0"):  # where input pipelines read
+            self.losses = tf.Variable(tf.zeros(size), trainable=False)
+            self.positions = tf.Variable(tf.range(size), trainable=False)
+            self.weights = tf.Variable(tf.ones(size), trainable=False)
 
     def on_epoch_begin(self, epoch, logs=None):
         easy = np.zeros(self._size, bool)
@@ -62,6 +64,8 @@ class Selection(keras.callbacks.Callback):
 class Selective(keras.Model):
     """A functional model that trains on batches of (images, labels, positions, weights).
 
+    Weighted metrics estimate what they would be over all images.
+
     Args:
         model: what to train; it shares its layers with this one.
         selection: told each image's loss.
@@ -83,4 +87,4 @@ class Selective(keras.Model):
         self.optimizer.apply(tape.gradient(loss, [variable.value for variable in variables]), variables)
         self._selection.losses.scatter_nd_update(positions[:, tf.newaxis], losses)
         self._loss_tracker.update_state(loss, sample_weight=tf.shape(images)[0])
-        return self.compute_metrics(images, labels, outputs)
+        return self.compute_metrics(images, labels, outputs, sample_weight=weights)

@@ -287,14 +287,16 @@ def fit(
     """
     fast = towers.by_share(model, shares) if shares > 1 else towers.in_towers(model, towers.TOWERS)
     shown, callbacks = batches(train, batch_size, seed, augment), list(callbacks)
-    if keep_easy < 1:
+    loss = keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing)
+    if keep_easy != 1:
         chosen = selection.Selection(len(train), keep_easy, epochs, seed)
         shown, callbacks = chosen_batches(train, batch_size, seed, augment, chosen), [chosen, *callbacks]
         fast = selection.Selective(fast, chosen, label_smoothing)
+        loss = keras.losses.CategoricalCrossentropy()  # of the validation: to train, it has its own
     fast.compile(
         optimizer=optimizer,
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing),
-        metrics=["accuracy"],
+        loss=loss,
+        weighted_metrics=["accuracy"],
         steps_per_execution=STEPS_PER_EXECUTION,
         jit_compile=False,  # XLA on a CPU was measured to be twice as slow
     )

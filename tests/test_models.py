@@ -64,11 +64,12 @@ def test_arguments_reach_their_layers():
 def test_probabilities_stay_float32_in_mixed_precision():
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        model = models.two_conv()
+        model, averaging = models.two_conv(), models.averaging_views(models.champion())
     finally:
         keras.config.set_dtype_policy("float32")
     assert model.get_layer("conv_1").compute_dtype == "bfloat16"
     assert model.get_layer("classes").compute_dtype == "float32"
+    assert averaging.layers[-1].compute_dtype == "float32"
 
 
 def test_views_are_averaged():

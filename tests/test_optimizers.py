@@ -91,6 +91,24 @@ def test_muon_treats_a_kernel_like_keras_treats_the_matrix():
     np.testing.assert_allclose(kernel, np.array(matrix.value) - before, rtol=1e-3, atol=1e-3)
 
 
+def test_muon_decays_what_has_more_than_one_axis_also_after_a_round_trip():
+    muon = optimizers.Muon(0.5, weight_decay=0.1, adam_weight_decay=0.1)
+    for optimizer in (muon, keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(muon))):
+        kept = []
+        for shape in [(3, 3, 16, 24), (64, 10), (32,)]:
+            variable = keras.Variable(np.ones(shape, "float32"))
+            optimizer.built = False
+            optimizer.apply([tf.zeros(shape)], [variable])
+            kept.append(float(np.array(variable.value).mean()))
+        np.testing.assert_allclose(kept, [0.95, 0.95, 1], rtol=1e-5)
+
+
+def test_muon_leaves_out_the_layers_that_it_is_told():
+    kernel = keras.Variable(np.ones((3, 3, 16, 24), "float32"), name="first_kernel")
+    assert not optimizers.Muon()._should_use_adamw(kernel)
+    assert optimizers.Muon(exclude_layers=["first"])._should_use_adamw(kernel)
+
+
 @pytest.mark.parametrize("shape", [(3, 3, 1, 32), (32,), (64, 10)])
 def test_muon_leaves_other_variables_to_adam(shape):
     np.testing.assert_allclose(np.abs(muon_step(shape)), 1.0, atol=0.05)  # Adam's first step is the rate

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from fmnist_utils import augmentation, data, layers, selection, training
+from fmnist_utils import augmentation, data, evaluation, layers, selection, training
 
 SIZE = 4_000
 EASY = np.arange(SIZE) % 4 != 0  # three of four
@@ -84,12 +84,17 @@ def fit(train, seed=0, **options):
 
 def test_a_training_with_selection_repeats_itself(small_split):
     first, history = fit(small_split, keep_easy=0.5, label_smoothing=0.1)
+    model = network()
+    model.set_weights(first)
+    probabilities = training.predict(model, small_split.images)
+    loss_without_smoothing = evaluation.Predictions(probabilities, small_split.labels).loss
     again, _ = fit(small_split, keep_easy=0.5, label_smoothing=0.1)
     other, _ = fit(small_split, keep_easy=0.5, label_smoothing=0.1, seed=1)
     for one, two in zip(first, again, strict=True):
         np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-6)
     assert not np.allclose(first[0], other[0], rtol=1e-2)
     assert set(history) == {"accuracy", "loss", "val_accuracy", "val_loss"}
+    assert history["val_loss"][-1] == pytest.approx(loss_without_smoothing, rel=1e-3)
     assert history["loss"][-1] < history["loss"][0]
 
 
@@ -107,6 +112,24 @@ def test_the_losses_are_those_of_the_images(small_split):
         data.one_hot(small_split.labels), model(data.to_float(small_split.images))
     )
     np.testing.assert_allclose(chosen_now.losses.numpy(), expected, rtol=1e-4)
+
+
+def test_the_training_accuracy_counts_images_by_their_weights(small_split):
+    model = network()
+    model.trainable = False  # whatever it answers, it keeps to it
+    chosen_now = selection.Selection(len(small_split), 0.1, 16, 0)
+    right = training.predict(model, small_split.images).argmax(axis=1) == small_split.labels
+    chosen_now.losses.assign(np.where(right, 0.0, 1.0))
+    selective = selection.Selective(model, chosen_now, label_smoothing=0.0)
+    selective.compile(keras.optimizers.SGD(0.0), weighted_metrics=["accuracy"])
+    batches = training.chosen_batches(small_split, 32, 0, None, chosen_now)
+    history = selective.fit(
+        batches, initial_epoch=3, epochs=4, callbacks=[chosen_now], shuffle=False, verbose=0
+    )
+    shown = right[chosen_now.positions.numpy()]
+    assert 0 < right.mean() < 1 and shown.mean() < right.mean()
+    expected = np.average(shown, weights=chosen_now.weights.numpy())
+    assert history.history["accuracy"][0] == pytest.approx(expected, rel=1e-4)
 
 
 def test_all_images_arrive_with_their_own_labels(small_split):

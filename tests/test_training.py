@@ -119,6 +119,10 @@ def test_the_same_seed_trains_the_same_network(small_split, validation, monkeypa
         {"optimizer": keras.optimizers.SGD(0.01)},
         {"augment": augmentation.Augmentation()},
         {"augment": lambda images, seed: images},
+        {"augment": augmentation.FlipAndShift()},
+        {"label_smoothing": 0.1},
+        {"shares": 2},
+        {"keep_easy": 0.5},
         {"model": models.two_conv(dropout=0.4)},
     ],
 )

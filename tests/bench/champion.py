@@ -1,6 +1,8 @@
 """What lesson 8 keeps: trainings in processes of their own, resumable, in ``runs/champion``.
 
-    python tests/bench/champion.py ideas       each change of the recipe that won, two trainings at a time
+    python tests/bench/champion.py ideas       each change of the recipe that won, once, two at a time
+    python tests/bench/champion.py together    several changes at once, for ten minutes
+    python tests/bench/champion.py confirm     some of them again, with five other seeds
     python tests/bench/champion.py schedules   1, 2, 4 and 10 minutes, beside earlier models and ResNet-20
     python tests/bench/champion.py final       five seeds on all 60,000 images; reads the test labels, once
 
@@ -12,7 +14,7 @@ import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -35,9 +37,12 @@ def main() -> None:
     commands = parser.add_subparsers(required=True)
     screen = commands.add_parser("ideas")
     screen.add_argument("--only", action="append", metavar="IDEA", help="these ideas only")
-    screen.add_argument("--seeds", type=int, default=1, help="how many of each idea")
-    screen.add_argument("--epochs", type=int, default=18, help="of the winner")
-    screen.set_defaults(run=lambda args: ideas(args.only or [*champion_ideas.THEMES], args.seeds, args.epochs))
+    screen.add_argument("--epochs", type=int, default=7, help="of the winner")
+    screen.set_defaults(run=lambda args: ideas(args.only or champion_ideas.SINGLE, [0], args.epochs))
+    combined = commands.add_parser("together")
+    combined.set_defaults(run=lambda args: ideas(["as it is", *champion_ideas.TOGETHER], [0], 36))
+    again = commands.add_parser("confirm")
+    again.set_defaults(run=lambda args: ideas(["as it is", *champion_ideas.CONFIRMED], range(1, 6), 7))
     timed = commands.add_parser("schedules")
     timed.add_argument("--only", action="append", metavar="MODEL", help="these models only")
     timed.add_argument("--minutes", type=int, action="append", help="these schedules only")
@@ -46,10 +51,10 @@ def main() -> None:
     args.run(args)
 
 
-def ideas(names: list[str], seeds: int, epochs: int) -> None:
+def ideas(names: Sequence[str], seeds: Sequence[int], epochs: int) -> None:
     """Train the ideas side by side, a core each: what counts here is accuracy, and ratios of time."""
     recipes = {name: champion_ideas.recipe(name, epochs) for name in names}
-    jobs = [job(f"{epochs} epochs", name, recipes[name], seed) for seed in range(seeds) for name in names]
+    jobs = [job(f"{epochs} epochs", name, recipes[name], seed) for seed in seeds for name in names]
     with ThreadPoolExecutor(2) as side_by_side:
         list(side_by_side.map(lambda path: start(path, ONE_THREAD), jobs))
     table = results("* epochs", champion_ideas.recipe).rename(columns={"group": "schedule"})
@@ -93,8 +98,10 @@ def start(path: Path, environment: dict[str, str]) -> None:
         command = [sys.executable, Path(__file__).with_name("champion_training.py"), path]
         subprocess.run(command, env=os.environ | environment, stdout=log, stderr=log, check=True)
     result = runs.read_json(path.with_name("result.json"))
-    figures = f"{result['views_accuracy']:.4f}, loss {result['views_loss']:.4f}, {result['seconds']} s"
-    print(f"{path.parent.relative_to(STORE)}: {figures}", flush=True)
+    scores = "".join(
+        f"{result[score]:.4f}, " for score in ("plain_accuracy", "views_accuracy") if score in result
+    )
+    print(f"{path.parent.relative_to(STORE)}: {scores}{result['seconds']} s", flush=True)
 
 
 def results(groups: str, planned: Callable[[str, int], Recipe | None]) -> pd.DataFrame:
@@ -112,7 +119,6 @@ def results(groups: str, planned: Callable[[str, int], Recipe | None]) -> pd.Dat
             "SEED": settings["SEED"],
             "epochs": settings["recipe"]["epochs"],
             **figures,
-            "accuracy": result["history"]["accuracy"][-1],
         }
         rows.append(row)
     return pd.DataFrame(rows).sort_values(["group", "name", "SEED"])

@@ -68,6 +68,7 @@ class Idea(NamedTuple):
 
 
 WINNER = Recipe()
+CONFIRMED: list[str] = []  # what looked promising with one seed
 
 _CALM = {"momentum": 0.99, "whole_last": 0.125}
 
@@ -86,7 +87,6 @@ IDEAS = {
         "random erasing": Idea("Zhong et al. 2017", {"cutout": 0, "erase": 0.5}),
         "no cutout": Idea("DeVries and Taylor 2017: what is it worth?", {"cutout": 0}, part=True),
         "larger cutout": Idea("squares of 12 pixels", {"cutout": 12}),
-        "whole images at the end": Idea("no cutout in the last eighth", {"whole_last": 0.125}),
         "mixup": Idea("Zhang et al. 2017", {"mixup": 0.5}),
         "CutMix": Idea("Yun et al. 2019", {"cutout": 0, "cutmix": 0.5}),
         "small images first": Idea("cheaper epochs", {"small_first": 0.45, "epochs": 12}),
@@ -182,8 +182,9 @@ _PUBLISHED = Recipe(
     network="resnet 20",
     optimizer="sgd in steps",
     learning_rate=0.1,
-    weight_decay=1e-4,
+    weight_decay=1e-3,  # what 1e-4 in the loss comes to, under momentum 0.9
     label_smoothing=0.0,
+    shares=1,
     keep_easy=1.0,
     shift=4,
     cutout=0,
@@ -192,15 +193,16 @@ _PUBLISHED = Recipe(
 
 # model: (recipe, {minutes on two cores: epochs})
 SCHEDULES = {
-    "champion": (WINNER, {1: 3, 2: 7, 4: 14, 10: 36}),
-    "ResNet-20": (_PUBLISHED, {1: 2, 2: 4, 4: 9, 10: 24}),
+    "champion": (WINNER, {1: 3, 2: 7, 4: 14, 10: 34}),
+    "ResNet-20": (_PUBLISHED, {1: 2, 2: 4, 4: 9, 10: 23}),
     "two_conv": (replace(_EARLIER, network="two_conv"), {1: 12, 2: 24, 4: 48}),
     "batchnorm": (replace(_EARLIER, network="batchnorm"), {1: 8, 2: 16, 4: 32}),
 }
-SEEDS = {1: 3, 2: 3, 4: 3, 10: 5}  # for each number of minutes
-
+SEEDS = {1: 5, 2: 3, 4: 3, 10: 5}  # for each number of minutes
 
 THEMES = {name: theme for theme, ideas in IDEAS.items() for name in ideas}
+TOGETHER = [*IDEAS["together"]]
+SINGLE = [name for name in THEMES if name not in TOGETHER]
 
 
 def recipe(name: str, epochs: int) -> Recipe | None:

@@ -49,7 +49,10 @@ def fit(recipe: Recipe, train: data.Split, seed: int) -> tuple[keras.Model, floa
         fast = selection.Selective(cut, chosen, recipe.label_smoothing)
     optimizer = optimizer_of(recipe, steps)
     fast.compile(
-        optimizer, metrics=["accuracy"], steps_per_execution=training.STEPS_PER_EXECUTION, jit_compile=False
+        optimizer,
+        weighted_metrics=["accuracy"],
+        steps_per_execution=training.STEPS_PER_EXECUTION,
+        jit_compile=False,
     )
     mirror, cutout = _Mirror(len(train), seed), _Cutout(recipe)
     batches = shown(recipe, train, seed, chosen, mirror, cutout)
@@ -169,7 +172,7 @@ class _SharpnessAware(selection.Selective):
         self.optimizer.apply(uphill, self.trainable_variables)
         self._selection.losses.scatter_nd_update(positions[:, tf.newaxis], losses)
         self._loss_tracker.update_state(tf.reduce_mean(weights * losses))
-        return self.compute_metrics(images, labels, outputs)
+        return self.compute_metrics(images, labels, outputs, sample_weight=weights)
 
     def _gradients(self, images, labels, weights, variables):
         with tf.GradientTape() as tape:
