@@ -4,10 +4,9 @@
     python tests/bench/champion.py together    several changes at once, for ten minutes
     python tests/bench/champion.py confirm     some of them again, with five other seeds
     python tests/bench/champion.py schedules   1, 2, 4 and 10 minutes, beside earlier models and ResNet-20
-    python tests/bench/champion.py final       five seeds on all 60,000 images; reads the test labels, once
 
-The first two measure on 10,000 training images that are held out. They write ``figures/champion_ideas.csv`` and
-``figures/champion_schedules.csv``; the last writes ``figures/champion.json`` and the model that is published.
+All measure on 10,000 training images that are held out. The first three write
+``figures/champion_ideas.csv``, the last ``figures/champion_schedules.csv``.
 """
 
 import argparse

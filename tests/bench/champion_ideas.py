@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides a training but its seed and its data; the defaults are what won, for two minutes.
+    """Everything that decides a training but its seed and its data; the defaults are what won.
 
     Attributes:
         network: see ``champion_networks.build``; "resnet 20", or the name of a lesson's network.
-        epochs, batch_size, learning_rate, label_smoothing, momentum, activation: as Keras has them; the rate
+        epochs: a schedule has its own; in ``IDEAS`` they say how many fit into the time of the winner's ten.
+        batch_size, learning_rate, label_smoothing, momentum, activation: as Keras has them; the rate
             is the peak of one cycle, the momentum that of batch normalization.
         optimizer: "muon", "adamw", "sgd" (Nesterov), all under one cycle; "sgd in steps" (a tenth after half
             and again after three quarters); "adam" at a constant rate.

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +54,10 @@ def fit(recipe: Recipe, train: data.Split, seed: int) -> tuple[keras.Model, floa
         steps_per_execution=training.STEPS_PER_EXECUTION,
         jit_compile=False,
     )
-    mirror, cutout = _Mirror(len(train), seed), _Cutout(recipe)
-    batches = shown(recipe, train, seed, chosen, mirror, cutout)
-    options = {"shuffle": False, "verbose": 0, "callbacks": [mirror, cutout, chosen]}
+    flips = augmentation.FlipAndShift(recipe.shift, flip=recipe.flip == "random", cutout=recipe.cutout)
+    mirror, augment = _Mirror(len(train), seed), _WholeLast(recipe, flips)
+    batches = shown(recipe, train, seed, chosen, mirror, augment if recipe.whole_last else flips)
+    options = {"shuffle": False, "verbose": 0, "callbacks": [mirror, augment, chosen]}
     history: dict[str, list[float]] = {}
     if small_epochs:
         small = batches.map(lambda x, *rest: (tf.image.resize(x, (SMALL, SMALL), antialias=True), *rest))
@@ -104,10 +105,8 @@ def _one_cycle(peak: float, steps: int, last: float) -> keras.optimizers.schedul
     return keras.optimizers.schedules.CosineDecay.from_config(settings | {"alpha": last})
 
 
-def shown(recipe: Recipe, train: data.Split, seed: int, chosen, mirror, cutout) -> tf.data.Dataset:
+def shown(recipe: Recipe, train: data.Split, seed: int, chosen, mirror, augment) -> tf.data.Dataset:
     """The batches of an epoch, with what the recipe does to them."""
-    side = 0 if recipe.whole_last else recipe.cutout
-    augment = augmentation.FlipAndShift(recipe.shift, flip=recipe.flip == "random", cutout=side)
     if recipe.warp:
         augment = _Warp(augment, recipe.warp)
     batches = training.chosen_batches(train, recipe.batch_size, seed, augment, chosen)
@@ -115,8 +114,6 @@ def shown(recipe: Recipe, train: data.Split, seed: int, chosen, mirror, cutout) 
         batches = batches.map(mirror.apply)
     if recipe.erase:
         batches = batches.map(lambda x, *rest: (_erased(x, recipe.erase), *rest))
-    if recipe.whole_last:
-        batches = batches.map(lambda x, *rest: (cutout.apply(x), *rest))
     if recipe.mixup or recipe.cutmix:
         batches = batches.map(lambda *batch: _mixed(recipe, *batch))
     return batches
@@ -143,7 +140,7 @@ def views(model: keras.Model, split: data.Split) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Warp:
-    first: augmentation.FlipAndShift
+    first: training.Augment
     reach: float
 
     def __call__(self, images, seed):
@@ -210,23 +207,20 @@ class _Mirror(keras.callbacks.Callback):
         return tf.where(mirrored, images[:, :, ::-1], images), labels, positions, weights
 
 
-class _Cutout(keras.callbacks.Callback):
-    """Blackens a square of each image, until the last epochs."""
+class _WholeLast(keras.callbacks.Callback):
+    """An augmentation that ends its cutout with the last epochs."""
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, augment: augmentation.FlipAndShift) -> None:
         super().__init__()
-        self._recipe = recipe
-        self._side = tf.Variable(recipe.cutout, trainable=False)
+        self._first_whole = (1 - recipe.whole_last) * recipe.epochs
+        self._with, self._without = augment, replace(augment, cutout=0)
+        self._whole = tf.Variable(False, trainable=False)
 
     def on_epoch_begin(self, epoch, logs=None):
-        whole = epoch >= (1 - self._recipe.whole_last) * self._recipe.epochs
-        self._side.assign(0 if whole else self._recipe.cutout)
+        self._whole.assign(epoch >= self._first_whole)
 
-    def apply(self, images):
-        n, side = tf.shape(images)[0], self._side.value()
-        top, left = (tf.floor(tf.random.uniform([n], 0, 28)) - tf.cast(side // 2, tf.float32) for _ in range(2))
-        height = tf.cast(side, tf.float32)
-        return tf.where(_rectangles(top, left, height, height), 0.0, images)
+    def __call__(self, images, seed):
+        return tf.cond(self._whole, lambda: self._without(images, seed), lambda: self._with(images, seed))
 
 
 def _rectangles(top, left, height, width):
