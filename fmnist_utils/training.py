@@ -193,7 +193,10 @@ def predict(model: keras.Model, images: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=8)  # a model is traced once, however often it is asked
 def _for_prediction(model: keras.Model) -> keras.Model:
-    return towers.in_towers(model, towers.TOWERS) if towers.TOWERS > 1 else model
+    if towers.TOWERS == 1:
+        return model
+    cut = towers.in_towers(model, towers.TOWERS)
+    return towers.by_share(model, towers.TOWERS) if cut is model else cut
 
 
 def train_or_load(

@@ -246,9 +246,10 @@ def test_fit_trains_in_place_with_callbacks(small_split, validation):
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
-def test_predictions_are_the_models_own_and_follow_its_weights(count, real, monkeypatch):
+@pytest.mark.parametrize("build", [models.batchnorm, models.champion])
+def test_predictions_are_the_models_own_and_follow_its_weights(count, build, real, monkeypatch):
     monkeypatch.setattr(training.towers, "TOWERS", count)
-    model = models.batchnorm()
+    model = build()
     images = real.train.images[:1001]  # the last batch is no multiple of the towers
     for seed in (0, 1):
         rng = np.random.default_rng(seed)
