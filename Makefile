@@ -8,7 +8,7 @@ SHARED = OMP_NUM_THREADS=$$($(BIN)/python -c "from fmnist_utils import cores; pr
 # The first lesson is short and nothing waits for it: it fills the gap at the end.
 LONG_BEFORE_SHORT = notebooks/0[!1]_*[!0-9].ipynb notebooks/01_*[!0-9].ipynb
 
-.PHONY: run test test-quick lab bench replicates tuning publish clean setup
+.PHONY: run test test-quick lab bench replicates tuning champion publish clean setup
 
 run: setup
 	$(BIN)/python -m fmnist_utils run
@@ -55,6 +55,14 @@ tuning: setup
 	mv runs/confirmed.yaml notebooks/tuning_confirmed.yaml
 	$(BIN)/python -m fmnist_utils sweep one_training --grid notebooks/tuning_confirmed.yaml --to runs/tuning
 	$(BIN)/python -m fmnist_utils report runs/tuning --small figures/tuning.csv
+
+# What lesson 8 reads, and the model that it publishes: a working day, resumable. Reads the test labels.
+champion: setup
+	$(BIN)/python tests/bench/champion.py ideas
+	$(BIN)/python tests/bench/champion.py confirm
+	$(BIN)/python tests/bench/champion.py together
+	$(BIN)/python tests/bench/champion.py schedules
+	$(BIN)/python tests/bench/champion_final.py
 
 publish: setup
 	$(BIN)/python -m fmnist_utils run --publish

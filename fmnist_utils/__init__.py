@@ -9,3 +9,10 @@ from fmnist_utils import limits
 __version__ = "0.1.0"
 
 limits.apply()
+
+
+def load_champion():
+    """The most accurate model of the series, ready to predict: see ``fmnist_utils.champion.load``."""
+    from fmnist_utils import champion
+
+    return champion.load()

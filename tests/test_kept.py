@@ -1,5 +1,6 @@
 """The small files of results that lessons read: what they hold is what their commands make."""
 
+import champion_ideas
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +10,9 @@ from fmnist_utils import batch, corruptions, data, grid, publish, runs
 FIGURES = runs.PROJECT / "figures"
 
 
-@pytest.mark.parametrize("name", ["tuning", "replicates", "claims", "robustness"])
+@pytest.mark.parametrize(
+    "name", ["tuning", "replicates", "claims", "robustness", "champion_ideas", "champion_schedules"]
+)
 def test_a_kept_table_says_how_it_was_made(name):
     first = (FIGURES / f"{name}.csv").read_text().splitlines()[0]
     assert first.startswith("# ") and "ritten by" in first
@@ -92,3 +95,41 @@ def test_the_probabilities_out_of_fold_are_those_of_all_training_images():
     assert kept.shape == (60_000, 10) and kept.dtype == np.float16
     assert np.allclose(kept.astype(float).sum(axis=1), 1, atol=0.01)
     assert 0.91 < (kept.argmax(axis=1) == data.load().train.labels).mean() < 0.93
+
+
+def test_the_ideas_were_trained_as_their_recipes_say():
+    table = pd.read_csv(FIGURES / "champion_ideas.csv", comment="#")
+    assert not table.duplicated(["name", "schedule", "SEED"]).any()
+    for name, schedule, epochs in table[["name", "schedule", "epochs"]].itertuples(index=False, name=None):
+        assert champion_ideas.recipe(name, schedule).epochs == epochs, name
+    assert table["parameters"].max() <= 250_000
+    parts = {name for ideas in champion_ideas.IDEAS.values() for name, idea in ideas.items() if idea.part}
+    assert {"as it is"} | parts <= set(table["name"][table["schedule"] == 7]), "each part is taken away once"
+    assert set(champion_ideas.LONG) == set(table["name"][table["schedule"] == 36])
+
+
+def test_the_schedules_have_their_seeds_and_kept_to_their_minutes():
+    table = pd.read_csv(FIGURES / "champion_schedules.csv", comment="#")
+    champion = table[table["model_name"] == "champion"]
+    assert {1, 2, 4, 10} == set(champion["schedule"])
+    for minutes in (1, 10):
+        seeds = champion["SEED"][champion["schedule"] == minutes]
+        assert sorted(seeds) == [*range(champion_ideas.SEEDS[minutes])]
+    assert (champion["seconds"] <= 66 * champion["schedule"]).all(), "a tenth more in slow hours"
+    ten_minutes = champion[champion["schedule"] == 10]
+    assert (ten_minutes["seconds"] <= 600).all()
+    assert ten_minutes["views_accuracy"].mean() >= 0.952, "the gate to the test labels"
+
+
+def test_the_final_measurement_is_five_seeds_within_the_rules():
+    final = runs.read_json(FIGURES / "champion.json")
+    assert final["epochs"] == champion_ideas.FINAL_EPOCHS
+    assert len(final["seconds"]) == len(final["views_accuracy"]) == 5
+    assert max(final["seconds"]) <= 600
+    assert final["parameters"] <= 250_000
+    matrix = np.array(final["confusion_matrix"])
+    assert matrix.sum() == 10_000
+    accuracy = final["views_accuracy"][final["published_seed"]]
+    assert np.trace(matrix) / 10_000 == pytest.approx(accuracy, abs=0.0003), (
+        "averaged in the model, and outside"
+    )

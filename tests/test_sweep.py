@@ -90,7 +90,7 @@ def test_the_key_changes_with_code_parameters_and_package_only(notebook, monkeyp
 def test_every_module_either_computes_or_is_machinery():
     modules = {path.stem for path in Path(fingerprint.__file__).parent.glob("*.py")}
     assert modules - fingerprint.MACHINERY == {
-        *("__init__", "augmentation", "calibration", "claims", "cores", "corruptions", "data"),
+        *("__init__", "augmentation", "calibration", "champion", "claims", "cores", "corruptions", "data"),
         *("downloads", "evaluation", "keys", "layers", "models", "optimizers", "parameters", "plots", "runs"),
         *("selection", "similarity", "sources", "startup", "towers", "training", "tuning", "write_ups"),
     }

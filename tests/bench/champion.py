@@ -1,7 +1,7 @@
 """What lesson 8 keeps: trainings in processes of their own, resumable, in ``runs/champion``.
 
     python tests/bench/champion.py ideas       each change of the recipe that won, once, two at a time
-    python tests/bench/champion.py together    several changes at once, for ten minutes
+    python tests/bench/champion.py together    what longer trainings may favour, for ten minutes
     python tests/bench/champion.py confirm     some of them again, with five other seeds
     python tests/bench/champion.py schedules   1, 2, 4 and 10 minutes, beside earlier models and ResNet-20
 
@@ -39,7 +39,7 @@ def main() -> None:
     screen.add_argument("--epochs", type=int, default=7, help="of the winner")
     screen.set_defaults(run=lambda args: ideas(args.only or champion_ideas.SINGLE, [0], args.epochs))
     combined = commands.add_parser("together")
-    combined.set_defaults(run=lambda args: ideas(["as it is", *champion_ideas.TOGETHER], [0], 36))
+    combined.set_defaults(run=lambda args: ideas(champion_ideas.LONG, [0], 36))
     again = commands.add_parser("confirm")
     again.set_defaults(run=lambda args: ideas(["as it is", *champion_ideas.CONFIRMED], range(1, 6), 7))
     timed = commands.add_parser("schedules")

@@ -120,7 +120,7 @@ def shown(recipe: Recipe, train: data.Split, seed: int, chosen, mirror, augment)
 
 
 def views(model: keras.Model, split: data.Split) -> dict[str, Any]:
-    """Accuracy and loss of the plain prediction, of the average with the flip, and with four shifts too."""
+    """Accuracy and loss of one view, and of averages: with the mirror image, with four shifts, of all ten."""
     padded = np.pad(split.images, ((0, 0), (1, 1), (1, 1)))
     shifted = [
         padded[:, row : row + 28, column : column + 28]
@@ -129,7 +129,12 @@ def views(model: keras.Model, split: data.Split) -> dict[str, Any]:
     plain, flipped = (
         np.stack([training.predict(model, images[:, :, ::step]) for images in shifted]) for step in (1, -1)
     )
-    averages = {"plain": plain[0], "flip": (plain[0] + flipped[0]) / 2, "views": (plain + flipped).mean(0) / 2}
+    averages = {
+        "plain": plain[0],
+        "flip": (plain[0] + flipped[0]) / 2,
+        "six_views": (plain.sum(0) + flipped[0]) / 6,
+        "views": (plain + flipped).mean(0) / 2,
+    }
     own = np.arange(len(split))
     scores: dict[str, Any] = {}
     for name, probabilities in averages.items():

@@ -1,0 +1,133 @@
+"""The end of lesson 8's search: five seeds on all training images, the test labels, and the published model.
+
+Everything is decided before: the recipe, the number of epochs, and that the model of the first seed is
+published, however it does. About an hour on two cores. Writes ``figures/champion.json`` and, into the package,
+``champion.keras``, its checksum and its model card.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import champion
+import champion_ideas
+import champion_training
+import model_card
+
+from fmnist_utils import calibration, corruptions, data, evaluation, layers, models, runs, training
+from fmnist_utils import champion as published
+from fmnist_utils.startup import keras, tf
+
+SEEDS = range(5)
+PUBLISHED_SEED = 0
+CORRUPTED = 2_000  # test images under each corruption
+
+
+def main() -> None:
+    recipe = replace(champion_ideas.WINNER, epochs=champion_ideas.FINAL_EPOCHS)
+    jobs = [champion.job("final", "champion", recipe, seed) for seed in SEEDS]
+    for path in jobs:
+        champion.start(path, {})
+    trained = [stock(path.with_name("model.keras")) for path in jobs]
+    test = data.read_test("tests/bench/champion_final.py: five seeds of lesson 8's recipe, and the model card")
+    seeds = [champion_training.views(model, test) for model in trained]
+    best = models.averaging_views(trained[PUBLISHED_SEED])
+    best.save(published.MODEL)
+    runs.write_text(published.MODEL.with_suffix(".sha256"), published.checksum(published.MODEL) + "\n")
+    results = [runs.read_json(path.with_name("result.json")) for path in jobs]
+    calibrations = [calibration.reliability(predict(models.averaging_views(m), test)) for m in trained]
+    record = {
+        "command": "python tests/bench/champion_final.py",
+        "epochs": recipe.epochs,
+        "seconds": [result["seconds"] for result in results],
+        "parameters": results[0]["parameters"],
+        **{score: [round(seed[score], 5) for seed in seeds] for score in seeds[0]},
+        "calibration_error": [round(c.expected_calibration_error, 4) for c in calibrations],
+        "published_seed": PUBLISHED_SEED,
+        **speed(trained[PUBLISHED_SEED], best, recipe.epochs, results),
+        **details(best, test),
+    }
+    runs.write_json(champion.FIGURES / "champion.json", record)
+    runs.write_text(published.CARD, model_card.text(record))
+
+
+def stock(path: Path) -> keras.Model:
+    """A trained model in float32 and Keras's own layers."""
+    weights = keras.saving.load_model(path, compile=False).get_weights()
+    model = layers.with_stock_layers(models.champion())
+    model.set_weights(weights)
+    return model
+
+
+def details(model: keras.Model, test: data.Split) -> dict[str, Any]:
+    """What the model card says of the published model, beyond its accuracy."""
+    predictions = predict(model, test)
+    scores = evaluation.class_scores(predictions)
+    some = data.subset(test, CORRUPTED, seed=0)
+    worse = {"none": round(predict(model, some).accuracy, 4)}
+    for kind in corruptions.KINDS:
+        images = corruptions.corrupt(some.images, kind, 3)
+        worse[kind] = round(predict(model, data.Split(images, some.labels)).accuracy, 4)
+    return {
+        "classes": {name: values.round(4).tolist() for name, values in scores.items()},
+        "confusion_matrix": evaluation.confusion_matrix(predictions).tolist(),
+        "corrupted": CORRUPTED,
+        "accuracy_under_corruption": worse,
+    }
+
+
+def predict(model: keras.Model, split: data.Split) -> evaluation.Predictions:
+    return evaluation.Predictions(training.predict(model, split.images), split.labels)
+
+
+def speed(plain: keras.Model, best: keras.Model, epochs: int, results: list[dict]) -> dict[str, Any]:
+    """Work and time of training and prediction."""
+    seconds = statistics.median(result["seconds"] for result in results)
+    work = 6 * models.multiply_adds(plain) * 60_000 * epochs  # forward once, back twice; 2 operations each
+    peak = bfloat16_peak()
+    many = data.load().train.images[:1_000]
+    one = tf.constant(data.to_float(many[:1]))
+    measured = {}
+    for name, model in {"plain": plain, "published": best}.items():
+        call = tf.function(partial(model, training=False), autograph=False)
+        measured[f"{name}_milliseconds_for_one_image"] = round(1000 * median_seconds(partial(call, one)), 2)
+        in_bulk = median_seconds(partial(training.predict, model, many))
+        measured[f"{name}_images_per_second"] = round(len(many) / in_bulk)
+    return {
+        "multiply_adds": models.multiply_adds(plain),
+        "training_gigaflops": round(work / seconds / 1e9),
+        "bfloat16_peak_gigaflops": round(peak / 1e9),
+        "bytes": published.MODEL.stat().st_size,
+        **measured,
+    }
+
+
+def bfloat16_peak() -> float:
+    """Operations a second of large matrix products, one on each core."""
+    matrix = tf.cast(tf.random.normal([2, 2048, 2048]), tf.bfloat16)
+
+    @tf.function(autograph=False)
+    def products():
+        powers = tf.unstack(matrix)
+        for _ in range(4):
+            powers = [tf.matmul(power, part) for power, part in zip(powers, tf.unstack(matrix), strict=True)]
+        return [tf.reduce_sum(power) for power in powers]
+
+    return 8 * 2 * 2048**3 / median_seconds(products)
+
+
+def median_seconds(call: Callable[[], Any]) -> float:
+    times = []
+    for _ in range(12):
+        began = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - began)
+    return statistics.median(times[2:])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""The published champion: it is what its card says, and needs nothing of this package to load."""
+
+import json
+import re
+import subprocess
+import sys
+import zipfile
+
+import champion_ideas
+import champion_networks
+import keras
+import model_card
+import numpy as np
+import pytest
+
+import fmnist_utils
+from fmnist_utils import batch, champion, data, evaluation, grid, models, runs
+
+KEPT = runs.read_json(runs.PROJECT / "figures" / "champion.json")
+PROBABILITIES_WITHOUT_THE_PACKAGE = """
+import sys
+sys.modules["fmnist_utils"] = None  # importing it now fails
+import keras, numpy as np
+model = keras.saving.load_model(sys.argv[1], compile=False)
+np.save(sys.argv[3], model.predict(np.load(sys.argv[2]), verbose=0))
+"""
+
+
+@pytest.fixture(scope="module")
+def model():
+    return fmnist_utils.load_champion()
+
+
+@pytest.fixture(scope="module")
+def some():
+    return data.subset(data.load().train, 1_000, seed=0)
+
+
+def test_it_takes_floats_and_gives_probabilities(model, some):
+    assert model.input_shape == (None, 28, 28, 1)
+    probabilities = model.predict(data.to_float(some.images), verbose=0)
+    assert probabilities.shape == (1_000, 10) and probabilities.dtype == np.float32
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+    assert evaluation.Predictions(probabilities, some.labels).accuracy > 0.96, "it has been trained on these"
+
+
+def test_it_is_small_float32_and_carries_no_optimizer(model):
+    assert champion.MODEL.stat().st_size == KEPT["bytes"] < 2_000_000
+    assert model.count_params() == KEPT["parameters"] == models.champion().count_params() <= 250_000
+    assert {weight.dtype for weight in model.weights} == {"float32"}
+    assert all(layer.compute_dtype == "float32" for layer in model._flatten_layers())
+    assert not model.compiled
+    with zipfile.ZipFile(champion.MODEL) as parts:
+        assert "fmnist_utils" not in parts.read("config.json").decode()
+        assert not json.loads(parts.read("config.json"))["compile_config"]
+
+
+def test_it_loads_and_answers_alike_without_the_package(model, some, tmp_path):
+    images, answers = tmp_path / "images.npy", tmp_path / "answers.npy"
+    np.save(images, data.to_float(some.images[:50]))
+    command = [sys.executable, "-c", PROBABILITIES_WITHOUT_THE_PACKAGE, champion.MODEL, images, answers]
+    subprocess.run(command, check=True, capture_output=True, cwd=tmp_path)
+    np.testing.assert_allclose(np.load(answers), model.predict(np.load(images), verbose=0), atol=1e-5)
+
+
+def test_a_mirror_image_gets_the_same_answer(model, some):
+    pixels = data.to_float(some.images[:50])
+    np.testing.assert_allclose(
+        model.predict(pixels, verbose=0), model.predict(pixels[:, :, ::-1], verbose=0), atol=1e-5
+    )
+
+
+def test_another_file_is_refused(tmp_path):
+    copy = tmp_path / champion.MODEL.name
+    content = bytearray(champion.MODEL.read_bytes())
+    content[-1] ^= 1
+    copy.write_bytes(content)
+    copy.with_suffix(".sha256").write_text(champion.MODEL.with_suffix(".sha256").read_text())
+    with pytest.raises(ValueError, match="is not the published model.*git checkout"):
+        champion.load(copy)
+
+
+def test_the_card_says_what_was_measured():
+    card = champion.CARD.read_text(encoding="utf-8")
+    assert card == model_card.text(KEPT)
+
+
+def test_the_lesson_trains_the_recipe_that_won():
+    lesson = grid.Notebook(batch.NOTEBOOKS / "08_ten_minute_champion.ipynb").complete({})
+    winner, epochs = champion_ideas.SCHEDULES["champion"]
+    assert lesson["EPOCHS"] == epochs[1]
+    assert (lesson["BATCH_SIZE"], lesson["LEARNING_RATE"]) == (winner.batch_size, winner.learning_rate)
+    code = (batch.NOTEBOOKS / "08_ten_minute_champion.ipynb").read_text(encoding="utf-8")
+    for setting in ("momentum", "weight_decay", "label_smoothing", "shares", "keep_easy", "shift", "cutout"):
+        assert re.search(rf"\b{setting}={getattr(winner, setting)}\b", code), setting
+    searched = champion_networks.build(winner.network, 28, winner.activation, winner.momentum, winner.dropout)
+    for measure in (keras.Model.count_params, models.multiply_adds):
+        assert measure(searched) == measure(models.champion())
