@@ -7,6 +7,7 @@ from typing import Any
 
 import nbformat
 import numpy as np
+import pandas as pd
 
 from fmnist_utils import batch, evaluation, runs
 
@@ -85,9 +86,15 @@ def with_table(readme: str, table: str, marks: tuple[str, str] = MARKS) -> str:
 
 
 def replicates_table() -> str:
-    """The set-ups over seeds as a Markdown table, the best on validation images first."""
+    """The set-ups and the champion over seeds as a Markdown table, the best on validation images first."""
     validation, tested = (evaluation.replicates(f"{part}_accuracy") for part in ("val", "test"))
     calibration = evaluation.replicates("calibration_error")
+    final = runs.read_json(runs.PROJECT / "figures" / "champion.json")
+    schedules = pd.read_csv(runs.PROJECT / "figures" / "champion_schedules.csv", comment="#")
+    validation["champion"] = evaluation.over_seeds(
+        schedules, "views_accuracy", model_name="champion", schedule=10
+    )
+    tested["champion"], calibration["champion"] = final["views_accuracy"], final["calibration_error"]
     rows = [
         [
             name,

@@ -42,7 +42,7 @@ def outputs(notebook):
 
 
 def test_the_series_is_there():
-    assert [path.stem[:2] for path in NOTEBOOKS[:7]] == ["01", "02", "03", "04", "05", "06", "07"]
+    assert [path.stem[:2] for path in NOTEBOOKS[:8]] == ["01", "02", "03", "04", "05", "06", "07", "08"]
 
 
 def test_headings_have_one_h1_and_skip_no_level(notebook):
@@ -129,9 +129,10 @@ def test_times_and_training_logs_are_not_compared(notebook):
 
 def test_prose_types_no_accuracy_that_was_measured_here(notebook):
     """Percentages with a decimal stand in prose only where the write-ups published them."""
-    published = {"83.5%", "89.29%", "88.81%", "87.7%"}
+    published = {"83.5%", "89.29%", "88.81%", "87.7%", "94.9%", "95.5%"}
+    goals = {"95.2%", "95.5%"}
     found = set(re.findall(r"\b\d\d\.\d+%", prose(notebook)))
-    assert found <= published | {"99.9%"}
+    assert found <= published | goals | {"99.9%"}
 
 
 def test_the_readme_holds_the_table_of_the_published_run():
