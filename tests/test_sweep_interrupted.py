@@ -78,12 +78,14 @@ def test_a_killed_command_leaves_no_process_and_a_folder_that_resumes(notebook, 
 
 def test_a_stopped_sweep_ends_its_own_kernels_on_a_shared_cluster(scheduler, notebook, tmp_path, trace):
     address, *_ = scheduler
-    options = ["-p", "SLEEP", "8.0", "--scheduler", address]
-    first = subprocess.Popen(
-        command(notebook, tmp_path / "one", *options, "-p", "SEED", "1"), stderr=subprocess.PIPE
-    )
+
+    def started(seed: str, sleep: str) -> subprocess.Popen:
+        options = ["-p", "SEED", seed, "-p", "SLEEP", sleep, "--scheduler", address]
+        return subprocess.Popen(command(notebook, tmp_path / seed, *options), stderr=subprocess.DEVNULL)
+
+    first = started("1", "600.0")  # only the signal ends it, however long the second takes to begin
     wait_until(lambda: len(begun(trace)) == 1)
-    second = subprocess.Popen(command(notebook, tmp_path / "two", *options, "-p", "SEED", "2"))
+    second = started("2", "12.0")
     wait_until(lambda: len(begun(trace)) == 2)
     kernel_of = {seed: pid for pid, seed in begun(trace)}
     first.send_signal(signal.SIGINT)
