@@ -91,11 +91,15 @@ def paired_difference(first: Sequence[float], second: Sequence[float], confidenc
         raise ValueError(
             f"first has {len(first)} values and second {len(second)}; expected as many, two or more"
         )
-    differences = np.asarray(first, float) - np.asarray(second, float)
-    mean, spread = float(differences.mean()), stats.sem(differences)
+    return mean_interval(np.asarray(first, float) - np.asarray(second, float), confidence)
+
+
+def mean_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
+    """The mean of two values or more (an accuracy a seed, say) with Student's interval."""
+    mean, spread = float(np.mean(values)), stats.sem(values)
     if spread == 0:
         return Interval(mean, mean, mean)
-    low, high = stats.t.interval(confidence, len(differences) - 1, loc=mean, scale=spread)
+    low, high = stats.t.interval(confidence, len(values) - 1, loc=mean, scale=spread)
     return Interval(mean, float(low), float(high))
 
 

@@ -43,6 +43,14 @@ def test_paired_difference_is_students():
         evaluation.paired_difference([1.0], [1.0])
 
 
+def test_the_interval_of_a_mean_is_students():
+    interval = evaluation.mean_interval([0.9, 0.91, 0.92, 0.93])
+    assert interval.estimate == pytest.approx(0.915)
+    assert interval.estimate - interval.low == pytest.approx(
+        3.1824 * np.std([0, 1, 2, 3], ddof=1) / 200, rel=1e-4
+    )
+
+
 def test_mcnemar_counts_only_images_on_which_two_models_differ():
     first = np.array([True] * 9 + [False] + [True] * 50)
     second = np.array([False] * 9 + [True] + [True] * 50)

@@ -114,7 +114,7 @@ def test_the_schedules_have_their_seeds_and_kept_to_their_minutes():
     assert {1, 2, 4, 10} == set(champion["schedule"])
     for minutes in (1, 10):
         seeds = champion["SEED"][champion["schedule"] == minutes]
-        assert sorted(seeds) == [*range(champion_ideas.SEEDS[minutes])]
+        assert sorted(seeds) == [*champion_ideas.seeds("champion", minutes)]
     assert (champion["seconds"] <= 66 * champion["schedule"]).all(), "a tenth more in slow hours"
     ten_minutes = champion[champion["schedule"] == 10]
     assert (ten_minutes["seconds"] <= 600).all()

@@ -71,7 +71,7 @@ def schedules(models: list[str] | None, minutes: list[int] | None) -> None:
     for model, (_, epochs) in champion_ideas.SCHEDULES.items():
         for budget in epochs:
             if (not models or model in models) and (not minutes or budget in minutes):
-                for seed in range(champion_ideas.SEEDS[budget]):
+                for seed in champion_ideas.seeds(model, budget):
                     start(job(f"{budget} minutes", model, champion_ideas.scheduled(model, budget), seed), {})
     table = results("* minutes", champion_ideas.scheduled).rename(
         columns={"group": "schedule", "name": "model_name"}
