@@ -56,13 +56,12 @@ tuning: setup
 	$(BIN)/python -m fmnist_utils sweep one_training --grid notebooks/tuning_confirmed.yaml --to runs/tuning
 	$(BIN)/python -m fmnist_utils report runs/tuning --small figures/tuning.csv
 
-# What lesson 8 reads, and the model that it publishes: a working day, resumable. Reads the test labels.
+# The search that lesson 8 reads: a working day, resumable. Reads no test label; tests/bench/champion_final.py does.
 champion: setup
 	$(BIN)/python tests/bench/champion.py ideas
 	$(BIN)/python tests/bench/champion.py confirm
 	$(BIN)/python tests/bench/champion.py together
 	$(BIN)/python tests/bench/champion.py schedules
-	$(BIN)/python tests/bench/champion_final.py
 
 publish: setup
 	$(BIN)/python -m fmnist_utils run --publish

@@ -4,14 +4,19 @@ Import the modules one by one (``from fmnist_utils import data, plots``): those 
 TensorFlow do not load it.
 """
 
+from typing import TYPE_CHECKING
+
 from fmnist_utils import limits
+
+if TYPE_CHECKING:  # importing it takes seconds
+    import keras
 
 __version__ = "0.1.0"
 
 limits.apply()
 
 
-def load_champion():
+def load_champion() -> "keras.Model":
     """The most accurate model of the series, ready to predict: see ``fmnist_utils.champion.load``."""
     from fmnist_utils import champion
 

@@ -2,12 +2,17 @@
 
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import keras
 
 MODEL = Path(__file__).with_name("champion.keras")
 CARD = MODEL.with_suffix(".md")
+_RESTORE = "Restore it from the repository (git checkout), or install the package anew."
 
 
-def load(path: Path = MODEL):
+def load(path: Path = MODEL) -> "keras.Model":
     """Read the champion, after its checksum.
 
     Args:
@@ -18,15 +23,17 @@ def load(path: Path = MODEL):
         probabilities of the ten classes, (n, 10). It averages ten views of each image inside.
 
     Raises:
-        FileNotFoundError: the file is not there.
+        FileNotFoundError: the model or its checksum is not there.
         ValueError: the file is not the one that was published.
     """
-    expected = path.with_suffix(".sha256").read_text(encoding="utf-8").split()[0]
-    found = checksum(path)
+    kept = path.with_suffix(".sha256")
+    for needed in (path, kept):
+        if not needed.exists():
+            raise FileNotFoundError(f"{needed} is missing. {_RESTORE}")
+    expected, found = kept.read_text(encoding="utf-8").split()[0], checksum(path)
     if found != expected:
         raise ValueError(
-            f"{path} is not the published model: its SHA-256 is {found}, expected {expected}. "
-            "Restore it from the repository (git checkout), or install the package anew."
+            f"{path} is not the published model: its SHA-256 is {found}, expected {expected}. {_RESTORE}"
         )
     from fmnist_utils.startup import keras  # not before: importing TensorFlow takes seconds
 

@@ -47,6 +47,16 @@ def in_towers(model: keras.Model, towers: int) -> keras.Model:
     return keras.Model(images, work.whole(), name=f"{model.name}_in_towers")
 
 
+def for_prediction(model: keras.Model, towers: int) -> keras.Model:
+    """A model that predicts the same, on as many cores as there are towers where it can.
+
+    Without training a share's images do not depend on each other, so any built model can be cut by share.
+    """
+    cut = in_towers(model, towers)
+    can_be_cut = cut is model and towers > 1 and model.built
+    return by_share(model, towers) if can_be_cut else cut
+
+
 def by_share(model: keras.Model, towers: int) -> keras.Model:
     """A model that takes each batch in shares, a tower for each: the towers never wait for each other.
 

@@ -175,28 +175,26 @@ def _pipeline(numbers: tf.data.Dataset, gather: Callable, seed: int | None, step
     return dataset.apply(tf.data.experimental.assert_cardinality(steps)).with_options(options)
 
 
-def predict(model: keras.Model, images: np.ndarray) -> np.ndarray:
+def predict(model: keras.Model, images: np.ndarray, batch_size: int = EVALUATION_BATCH) -> np.ndarray:
     """Class probabilities.
 
     Args:
         model: any model of the series.
         images: uint8, shape (n, 28, 28).
+        batch_size: images at a time. A model that averages ten views needs the memory of ten times as many.
 
     Returns:
         float32, shape (n, 10).
     """
     unlabelled = data.Split(images, np.zeros(len(images), np.uint8))
     return _for_prediction(model).predict(
-        batches(unlabelled, EVALUATION_BATCH).map(lambda batch, _: batch), verbose=0
+        batches(unlabelled, batch_size).map(lambda batch, _: batch), verbose=0
     )
 
 
 @lru_cache(maxsize=8)  # a model is traced once, however often it is asked
 def _for_prediction(model: keras.Model) -> keras.Model:
-    if towers.TOWERS == 1:
-        return model
-    cut = towers.in_towers(model, towers.TOWERS)
-    return towers.by_share(model, towers.TOWERS) if cut is model else cut
+    return towers.for_prediction(model, towers.TOWERS)
 
 
 def train_or_load(

@@ -8,7 +8,6 @@ import zipfile
 
 import champion_ideas
 import champion_networks
-import keras
 import model_card
 import numpy as np
 import pytest
@@ -80,19 +79,38 @@ def test_another_file_is_refused(tmp_path):
         champion.load(copy)
 
 
+@pytest.mark.parametrize("lacking", [".keras", ".sha256"])
+def test_a_missing_file_is_named_with_what_to_do(lacking, tmp_path):
+    for file in (champion.MODEL, champion.MODEL.with_suffix(".sha256")):
+        if file.suffix != lacking:
+            (tmp_path / file.name).write_bytes(file.read_bytes())
+    with pytest.raises(FileNotFoundError, match=rf"champion\{lacking} is missing.*git checkout"):
+        champion.load(tmp_path / champion.MODEL.name)
+
+
 def test_the_card_says_what_was_measured():
     card = champion.CARD.read_text(encoding="utf-8")
     assert card == model_card.text(KEPT)
 
 
 def test_the_lesson_trains_the_recipe_that_won():
-    lesson = grid.Notebook(batch.NOTEBOOKS / "08_ten_minute_champion.ipynb").complete({})
+    lesson = grid.Notebook(batch.NOTEBOOKS / "08_ten_minute_champion.ipynb")
     winner, epochs = champion_ideas.SCHEDULES["champion"]
-    assert lesson["EPOCHS"] == epochs[1]
-    assert (lesson["BATCH_SIZE"], lesson["LEARNING_RATE"]) == (winner.batch_size, winner.learning_rate)
-    code = (batch.NOTEBOOKS / "08_ten_minute_champion.ipynb").read_text(encoding="utf-8")
-    for setting in ("momentum", "weight_decay", "label_smoothing", "shares", "keep_easy", "shift", "cutout"):
+    assert lesson.defaults["EPOCHS"] == epochs[1]
+    assert lesson.defaults["BATCH_SIZE"] == winner.batch_size
+    assert lesson.defaults["LEARNING_RATE"] == winner.learning_rate
+    code = "\n".join(lesson.cells)
+    for setting in ("weight_decay", "label_smoothing", "shares", "keep_easy", "shift", "cutout"):
         assert re.search(rf"\b{setting}={getattr(winner, setting)}\b", code), setting
+
+
+def test_the_search_trained_the_network_of_the_lesson():
+    winner, network = champion_ideas.WINNER, models.champion()
     searched = champion_networks.build(winner.network, 28, winner.activation, winner.momentum, winner.dropout)
-    for measure in (keras.Model.count_params, models.multiply_adds):
-        assert measure(searched) == measure(models.champion())
+    rng = np.random.default_rng(0)
+    network.set_weights([rng.uniform(0, 0.1, weight.shape) for weight in network.get_weights()])
+    searched.set_weights(network.get_weights())
+    images = rng.uniform(size=(20, 28, 28, 1)).astype(np.float32)
+    np.testing.assert_allclose(searched(images), network(images), atol=1e-6)
+    for model in (searched, network):
+        assert {layer.momentum for layer in model.layers if hasattr(layer, "momentum")} == {winner.momentum}

@@ -1,5 +1,7 @@
 """The small files of results that lessons read: what they hold is what their commands make."""
 
+import itertools
+
 import champion_ideas
 import numpy as np
 import pandas as pd
@@ -99,13 +101,16 @@ def test_the_probabilities_out_of_fold_are_those_of_all_training_images():
 
 def test_the_ideas_were_trained_as_their_recipes_say():
     table = pd.read_csv(FIGURES / "champion_ideas.csv", comment="#")
-    assert not table.duplicated(["name", "schedule", "SEED"]).any()
-    for name, schedule, epochs in table[["name", "schedule", "epochs"]].itertuples(index=False, name=None):
-        assert champion_ideas.recipe(name, schedule).epochs == epochs, name
+    again = itertools.product(["as it is", *champion_ideas.CONFIRMED], [7], range(1, 6))
+    planned = [*itertools.product(champion_ideas.SINGLE, [7], [0]), *again]
+    planned += itertools.product(champion_ideas.LONG, [36], [0])
+    found = table[["name", "schedule", "SEED"]].itertuples(index=False, name=None)
+    assert sorted(found) == sorted(planned)
+    for row in table.itertuples():
+        idea = champion_ideas.IDEAS[row.theme][row.name]
+        assert (row.why, row.part) == (idea.why, idea.part)
+        assert row.epochs == champion_ideas.recipe(row.name, row.schedule).epochs
     assert table["parameters"].max() <= 250_000
-    parts = {name for ideas in champion_ideas.IDEAS.values() for name, idea in ideas.items() if idea.part}
-    assert {"as it is"} | parts <= set(table["name"][table["schedule"] == 7]), "each part is taken away once"
-    assert set(champion_ideas.LONG) == set(table["name"][table["schedule"] == 36])
 
 
 def test_the_schedules_have_their_seeds_and_kept_to_their_minutes():

@@ -127,12 +127,12 @@ def test_times_and_training_logs_are_not_compared(notebook):
             assert IGNORED in cell.metadata.get("tags", []), cell.source.splitlines()[0]
 
 
-def test_prose_types_no_accuracy_that_was_measured_here(notebook):
-    """Percentages with a decimal stand in prose only where the write-ups published them."""
-    published = {"83.5%", "89.29%", "88.81%", "87.7%", "94.9%", "95.5%"}
-    goals = {"95.2%", "95.5%"}
-    found = set(re.findall(r"\b\d\d\.\d+%", prose(notebook)))
-    assert found <= published | goals | {"99.9%"}
+def test_prose_types_no_accuracy_that_was_measured_here(path, notebook):
+    """Percentages with a decimal stand in prose only where others published them, or as goals."""
+    allowed = {"83.5%", "89.29%", "88.81%", "87.7%", "99.9%"}
+    if path.stem.startswith("08"):
+        allowed |= {"94.9%", "95.5%"} | {"95.2%"}
+    assert set(re.findall(r"\b\d\d\.\d+%", prose(notebook))) <= allowed
 
 
 def test_the_readme_holds_the_table_of_the_published_run():

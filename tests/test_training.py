@@ -258,6 +258,11 @@ def test_predictions_are_the_models_own_and_follow_its_weights(count, build, rea
         np.testing.assert_allclose(training.predict(model, images), expected, atol=1e-5)
 
 
+def test_a_model_that_is_not_built_predicts_too(real):
+    model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(10, activation="softmax")])
+    assert training.predict(model, real.train.images[:7]).shape == (7, 10)
+
+
 def test_validation_may_wait_for_the_last_epoch(small_split, validation):
     every, last = (train(small_split, validation, validation_freq=freq) for freq in (1, 2))
     assert [len(t.history["val_loss"]) for t in (every, last)] == [2, 1]
