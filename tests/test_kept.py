@@ -115,13 +115,16 @@ def test_the_ideas_were_trained_as_their_recipes_say():
 
 def test_the_schedules_have_their_seeds_and_kept_to_their_minutes():
     table = pd.read_csv(FIGURES / "champion_schedules.csv", comment="#")
-    champion = table[table["model_name"] == "champion"]
-    assert {1, 2, 4, 10} == set(champion["schedule"])
-    for minutes in (1, 10):
-        seeds = champion["SEED"][champion["schedule"] == minutes]
-        assert sorted(seeds) == [*champion_ideas.seeds("champion", minutes)]
-    assert (champion["seconds"] <= 66 * champion["schedule"]).all(), "a tenth more in slow hours"
-    ten_minutes = champion[champion["schedule"] == 10]
+    planned = [
+        (model, minutes, seed, epochs)
+        for model, (_, schedules) in champion_ideas.SCHEDULES.items()
+        for minutes, epochs in schedules.items()
+        for seed in champion_ideas.seeds(model, minutes)
+    ]
+    found = table[["model_name", "schedule", "SEED", "epochs"]].itertuples(index=False, name=None)
+    assert sorted(found) == sorted(planned)
+    assert (table["seconds"] <= 66 * table["schedule"]).all(), "a tenth more in slow hours"
+    ten_minutes = table[(table["model_name"] == "champion") & (table["schedule"] == 10)]
     assert (ten_minutes["seconds"] <= 600).all()
     assert ten_minutes["views_accuracy"].mean() >= 0.952, "the gate to the test labels"
 

@@ -205,7 +205,7 @@ SCHEDULES = {
 THEMES = {name: theme for theme, ideas in IDEAS.items() for name in ideas}
 TOGETHER = [*IDEAS["together"]]
 SINGLE = [name for name in THEMES if name not in TOGETHER]
-LONG = ["as it is", "flat minima", *TOGETHER]  # what was tried for ten minutes
+LONG = ["as it is", "flat minima", "no cutout", "whitened patches", *TOGETHER]  # what was tried for ten minutes
 
 
 def recipe(name: str, epochs: int) -> Recipe | None:
