@@ -27,6 +27,7 @@ from fmnist_utils import runs
 STORE = runs.PROJECT / "runs" / "champion"
 FIGURES = runs.PROJECT / "figures"
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
+TWO_THREADS_AN_OP = {"TF_NUM_INTRAOP_THREADS": "2"}
 SCORES = [f"{view}_{score}" for view in ("plain", "flip", "views") for score in ("accuracy", "loss")]
 
 
@@ -69,10 +70,13 @@ def ideas(names: Sequence[str], seeds: Sequence[int], epochs: int) -> None:
 def schedules(models: list[str] | None, minutes: list[int] | None) -> None:
     """Train for 1, 2, 4 and 10 minutes by the clock, one at a time with both cores."""
     for model, (_, epochs) in champion_ideas.SCHEDULES.items():
+        # Its batches are not cut, so one op after the other has to use both cores: 14% faster.
+        threads = TWO_THREADS_AN_OP if model == "ResNet-20" else {}
         for budget in epochs:
             if (not models or model in models) and (not minutes or budget in minutes):
+                recipe = champion_ideas.scheduled(model, budget)
                 for seed in champion_ideas.seeds(model, budget):
-                    start(job(f"{budget} minutes", model, champion_ideas.scheduled(model, budget), seed), {})
+                    start(job(f"{budget} minutes", model, recipe, seed), threads)
     table = results("* minutes", champion_ideas.scheduled).rename(
         columns={"group": "schedule", "name": "model_name"}
     )
