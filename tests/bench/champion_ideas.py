@@ -198,8 +198,8 @@ _PUBLISHED = Recipe(
 SCHEDULES = {
     "champion": (WINNER, {1: 3, 2: 7, 4: 14, 10: 34}),
     "ResNet-20": (_PUBLISHED, {1: 2, 2: 4, 4: 9, 10: 23}),
-    "two_conv": (replace(_EARLIER, network="two_conv"), {1: 12, 4: 48}),
-    "batchnorm": (replace(_EARLIER, network="batchnorm"), {1: 8, 4: 32}),
+    "two_conv": (replace(_EARLIER, network="two_conv"), {1: 24, 2: 48}),
+    "batchnorm": (replace(_EARLIER, network="batchnorm"), {1: 16, 2: 31}),
 }
 
 THEMES = {name: theme for theme, ideas in IDEAS.items() for name in ideas}
