@@ -123,10 +123,12 @@ def test_the_schedules_have_their_seeds_and_kept_to_their_minutes():
     ]
     found = table[["model_name", "schedule", "SEED", "epochs"]].itertuples(index=False, name=None)
     assert sorted(found) == sorted(planned)
-    assert (table["seconds"] <= 66 * table["schedule"]).all(), "a tenth more in slow hours"
-    ten_minutes = table[(table["model_name"] == "champion") & (table["schedule"] == 10)]
+    champions = table["model_name"] == "champion"
+    assert (table["seconds"] <= 66 * table["schedule"])[champions].all(), "a tenth more in slow hours"
+    assert (table["seconds"] <= 72 * table["schedule"]).all(), "a fifth more for its rivals"
+    ten_minutes = table[champions & (table["schedule"] == 10)]
     assert (ten_minutes["seconds"] <= 600).all()
-    assert ten_minutes["views_accuracy"].mean() >= 0.952, "the gate to the test labels"
+    assert ten_minutes["views_accuracy"].mean() >= champion_ideas.GATE
 
 
 def test_the_final_measurement_is_five_seeds_within_the_rules():

@@ -37,6 +37,10 @@ def test_batch_normalization_has_448_parameters_that_are_not_trained():
     assert trainable(models.batchnorm(batch_normalization=False)) == 241_546
 
 
+def test_of_the_champion_992_parameters_are_not_trained():
+    assert trainable(models.champion()) == 232_330
+
+
 def test_batch_normalization_follows_each_convolution_and_pooling_the_first_two():
     kinds = [layer.name.split("_")[0] for layer in models.batchnorm().layers]
     assert kinds == [

@@ -17,19 +17,21 @@ class Recipe:
             and again after three quarters); "adam" at a constant rate.
         weight_decay: times the rate, off every kernel at every step.
         shares: into how many parts each batch is cut, each normalized by itself.
-        keep_easy: how often a pass shows easy images; "hard_late" instead drops the easier half for good in the
-            last 40% of the training.
+        keep_easy: how often a pass shows easy images; "hard_late" instead leaves out, in the
+            last 40% of the training, what was then easier than the median.
         flip: "random", "alternating" (each image mirrored in every other epoch) or "none".
         shift: largest shift in pixels.
+        lesson_4: lesson 4's turns, shifts and zooms instead of flips, shifts and cutout.
         erase, cutout, mixup, cutmix: probability of a random rectangle of noise an image, side of a black
             square, and probabilities that a batch is mixed with itself.
         whole_last: share of the epochs, at the end, without cutout.
-        warp: rotation, zoom and shift of lesson 4, this often as far as there.
+        warp: how far images are turned and zoomed after that, as a share of lesson 4's reach.
         dropout: before the last layer.
         small_first: share of the epochs that see the images at 20 x 20 pixels.
         sharpness: how far weights move uphill before each gradient is taken, 0 for not at all.
-        average: decay of the weights' moving average, 0 for none; the statistics of batch normalization are
-            then taken anew.
+        average: decay of the weights' moving average, 0 for none.
+        latest: of how many last epochs the weights at their ends are averaged, 0 for none. After either
+            average the statistics of batch normalization are taken anew.
         last_rate: where the rate ends, as a share of its peak.
     """
 
@@ -47,6 +49,7 @@ class Recipe:
     hard_late: bool = False
     flip: str = "random"
     shift: int = 2
+    lesson_4: bool = False
     erase: float = 0.0
     cutout: int = 8
     whole_last: float = 0.0
@@ -56,6 +59,7 @@ class Recipe:
     cutmix: float = 0.0
     small_first: float = 0.0
     average: float = 0.0
+    latest: int = 0
     last_rate: float = 0.0
     sharpness: float = 0.0
 
@@ -69,9 +73,18 @@ class Idea(NamedTuple):
 
 
 WINNER = Recipe()
+GATE = 0.952  # mean accuracy on held-out images of the ten-minute schedule, or the test labels stay closed
 FINAL_EPOCHS = 26  # of 60,000 images: fewer steps than 34 of 50,000, since a slow hour took 609 s for 28
-# The three that came out highest with one seed, and what stands for the two uncommon parts taken away.
-CONFIRMED = ["easy images half as often", "whitened patches", "no cutout", "all images alike", "SGD, Nesterov"]
+# The three that came out highest with one seed, what stands for the two uncommon parts taken away, and the
+# usual optimizer.
+CONFIRMED = [
+    "easy images half as often",
+    "whitened patches",
+    "no cutout",
+    "all images alike",
+    "SGD, Nesterov",
+    "AdamW",
+]
 
 _CALM = {"momentum": 0.99, "whole_last": 0.125}
 
@@ -88,7 +101,7 @@ IDEAS = {
         "shifts of three pixels": Idea("more of them", {"shift": 3}),
         "rotation and zoom": Idea("lesson 4's, half as far", {"warp": 0.5}),
         "random erasing": Idea("Zhong et al. 2017", {"cutout": 0, "erase": 0.5}),
-        "no cutout": Idea("DeVries and Taylor 2017: its worth?", {"cutout": 0}, part=True),
+        "no cutout": Idea("what is it worth?", {"cutout": 0}, part=True),
         "larger cutout": Idea("squares of 12 pixels", {"cutout": 12}),
         "mixup": Idea("Zhang et al. 2017", {"mixup": 0.5}),
         "CutMix": Idea("Yun et al. 2019", {"cutout": 0, "cutmix": 0.5}),
@@ -112,7 +125,7 @@ IDEAS = {
         "no weight decay": Idea("what is it worth?", {"weight_decay": 0.0}, part=True),
         "more weight decay": Idea("is 0.1 right?", {"weight_decay": 0.3}),
         "flat minima": Idea("uphill first (Foret et al. 2021)", {"sharpness": 0.05, "epochs": 5}),
-        "flatter minima": Idea("the same, twice as far", {"sharpness": 0.1, "epochs": 5}),
+        "flatter minima": Idea("uphill twice as far", {"sharpness": 0.1, "epochs": 5}),
         "dropout": Idea("before the last layer", {"dropout": 0.3}),
     },
     "network": {
@@ -140,6 +153,7 @@ IDEAS = {
             "a frozen first layer (Page 2018)", {"network": "w 32 48p + 64p + +", "epochs": 9}
         ),
         "SiLU": Idea("smoother than ReLU", {"activation": "silu", "epochs": 7}),
+        "GELU": Idea("smoother than ReLU", {"activation": "gelu", "epochs": 7}),
         "means and maxima": Idea("what is anywhere in the image", {"network": "32 48p + 64p + + m"}),
     },
     "averages": {
@@ -149,7 +163,8 @@ IDEAS = {
         "quarter batches": Idea("moments of 32 images", {"shares": 4}),
         "slow moving statistics": Idea("Keras's momentum, 0.99", {"momentum": 0.99}),
         "averaged weights": Idea("a moving average at the end", {"average": 0.99}),
-        "averaged at a high rate": Idea("as above, the rate stays high", {"average": 0.999, "last_rate": 0.2}),
+        "last three epochs averaged": Idea("their weights' mean (Kaddour 2022)", {"latest": 3}),
+        "averaged at a high rate": Idea("instead of a falling rate", {"average": 0.999, "last_rate": 0.2}),
     },
     "together": {
         "calm end": Idea("slow statistics, whole images at the end", _CALM),
@@ -198,8 +213,9 @@ _PUBLISHED = Recipe(
 SCHEDULES = {
     "champion": (WINNER, {1: 3, 2: 7, 4: 14, 10: 34}),
     "ResNet-20": (_PUBLISHED, {1: 2, 2: 4, 4: 9, 10: 23}),
-    "two_conv": (replace(_EARLIER, network="two_conv"), {1: 24, 2: 48}),
-    "batchnorm": (replace(_EARLIER, network="batchnorm"), {1: 16, 2: 31}),
+    "two_conv": (replace(_EARLIER, network="two_conv"), {1: 24, 2: 48, 4: 96}),
+    "batchnorm": (replace(_EARLIER, network="batchnorm"), {1: 16, 2: 31, 4: 62, 10: 135}),
+    "augmented": (replace(_EARLIER, network="batchnorm", lesson_4=True), {1: 13, 2: 25, 4: 50, 10: 115}),
 }
 
 THEMES = {name: theme for theme, ideas in IDEAS.items() for name in ideas}
@@ -223,5 +239,10 @@ def scheduled(model: str, minutes: int) -> Recipe | None:
 
 
 def seeds(model: str, minutes: int) -> range:
-    """How often a schedule is trained: five times where lesson 8 leans on it, else three times."""
+    """How often a schedule is trained: five times where lesson 8 leans on it, else three times.
+
+    The networks of earlier lessons get ten minutes once at most, to save time: points without a deviation.
+    """
+    if minutes == 10 and model not in ("champion", "ResNet-20"):
+        return range(1)
     return range(5 if model == "champion" and minutes in (1, 10) else 3)

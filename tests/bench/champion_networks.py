@@ -87,7 +87,8 @@ def whitening() -> keras.layers.Layer:
 
 
 def resnet_20(size: int | None = 28) -> keras.Model:
-    """The residual network with 20 layers and 272,000 parameters (He et al. 2016), for one grey channel."""
+    """The residual network with 20 layers (He et al. 2016) for one grey channel: 273,754 parameters, 272,186 of
+    them trainable."""
 
     def convolution(x, filters: int, strides: int = 1, kernel_size: int = 3):
         x = layers.Conv2D(filters, kernel_size, strides, padding="same", use_bias=False)(x)

@@ -57,7 +57,9 @@ def fit(recipe: Recipe, train: data.Split, seed: int) -> tuple[keras.Model, floa
     flips = augmentation.FlipAndShift(recipe.shift, flip=recipe.flip == "random", cutout=recipe.cutout)
     mirror, augment = _Mirror(len(train), seed), _WholeLast(recipe, flips)
     batches = shown(recipe, train, seed, chosen, mirror, augment if recipe.whole_last else flips)
-    options = {"shuffle": False, "verbose": 0, "callbacks": [mirror, augment, chosen]}
+    options: dict[str, Any] = {"shuffle": False, "verbose": 0, "callbacks": [mirror, augment, chosen]}
+    if recipe.latest:
+        options["callbacks"].append(_Latest(model, recipe))
     history: dict[str, list[float]] = {}
     if small_epochs:
         small = batches.map(lambda x, *rest: (tf.image.resize(x, (SMALL, SMALL), antialias=True), *rest))
@@ -66,6 +68,7 @@ def fit(recipe: Recipe, train: data.Split, seed: int) -> tuple[keras.Model, floa
     history = {name: [round(v, 4) for v in [*history.get(name, []), *rest[name]]] for name in rest}
     if recipe.average:
         optimizer.finalize_variable_values(model.trainable_variables)
+    if recipe.average or recipe.latest:
         for inputs, *_ in batches.take(100):
             model(inputs, training=True)
     return model, time.perf_counter() - began, history
@@ -107,6 +110,8 @@ def _one_cycle(peak: float, steps: int, last: float) -> keras.optimizers.schedul
 
 def shown(recipe: Recipe, train: data.Split, seed: int, chosen, mirror, augment) -> tf.data.Dataset:
     """The batches of an epoch, with what the recipe does to them."""
+    if recipe.lesson_4:
+        augment = augmentation.Augmentation()
     if recipe.warp:
         augment = _Warp(augment, recipe.warp)
     batches = training.chosen_batches(train, recipe.batch_size, seed, augment, chosen)
@@ -185,7 +190,7 @@ class _SharpnessAware(selection.Selective):
 
 
 class _HardLate(selection.Selection):
-    """Shows all images until 60% of the epochs, then those with a loss above the median only."""
+    """Shows all images until 60% of the epochs, then those whose last loss is above the median."""
 
     def on_epoch_begin(self, epoch, logs=None):
         self._keep_easy = 1e-9
@@ -210,6 +215,22 @@ class _Mirror(keras.callbacks.Callback):
     def apply(self, images, labels, positions, weights):
         mirrored = tf.gather(self._mirrored, positions)[:, tf.newaxis, tf.newaxis, tf.newaxis]
         return tf.where(mirrored, images[:, :, ::-1], images), labels, positions, weights
+
+
+class _Latest(keras.callbacks.Callback):
+    """Ends with the mean of the weights after each of the last epochs (Kaddour 2022, arXiv 2209.14981)."""
+
+    def __init__(self, model: keras.Model, recipe: Recipe) -> None:
+        super().__init__()
+        self._variables, self._recipe = model.trainable_variables, recipe
+        self._taken: list[list[np.ndarray]] = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch >= self._recipe.epochs - self._recipe.latest:
+            self._taken.append([variable.numpy() for variable in self._variables])
+        if len(self._taken) == self._recipe.latest:
+            for variable, *values in zip(self._variables, *self._taken, strict=True):
+                variable.assign(np.mean(values, axis=0))
 
 
 class _WholeLast(keras.callbacks.Callback):
