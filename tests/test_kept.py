@@ -123,10 +123,8 @@ def test_the_schedules_have_their_seeds_and_kept_to_their_minutes():
     ]
     found = table[["model_name", "schedule", "SEED", "epochs"]].itertuples(index=False, name=None)
     assert sorted(found) == sorted(planned)
-    champions = table["model_name"] == "champion"
-    assert (table["seconds"] <= 66 * table["schedule"])[champions].all(), "a tenth more in slow hours"
-    assert (table["seconds"] <= 72 * table["schedule"]).all(), "a fifth more for its rivals"
-    ten_minutes = table[champions & (table["schedule"] == 10)]
+    assert (table["seconds"] <= 66 * table["schedule"]).all(), "a tenth more in slow hours"
+    ten_minutes = table[(table["model_name"] == "champion") & (table["schedule"] == 10)]
     assert (ten_minutes["seconds"] <= 600).all()
     assert ten_minutes["views_accuracy"].mean() >= champion_ideas.GATE
 

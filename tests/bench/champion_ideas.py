@@ -213,8 +213,8 @@ _PUBLISHED = Recipe(
 SCHEDULES = {
     "champion": (WINNER, {1: 3, 2: 7, 4: 14, 10: 34}),
     "ResNet-20": (_PUBLISHED, {1: 2, 2: 4, 4: 9, 10: 23}),
-    "two_conv": (replace(_EARLIER, network="two_conv"), {1: 24, 2: 48, 4: 96}),
-    "batchnorm": (replace(_EARLIER, network="batchnorm"), {1: 16, 2: 31, 4: 62, 10: 135}),
+    "two_conv": (replace(_EARLIER, network="two_conv"), {1: 24, 2: 48}),
+    "batchnorm": (replace(_EARLIER, network="batchnorm"), {1: 16, 2: 31, 10: 135}),
     "augmented": (replace(_EARLIER, network="batchnorm", lesson_4=True), {1: 13, 2: 25, 4: 50, 10: 115}),
 }
 
