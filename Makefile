@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 # Two processes at a time, half of the cores each: small trainings use two cores best that way.
-SHARED = OMP_NUM_THREADS=$$($(BIN)/python -c "from fmnist_utils import cores; print(cores.share(2))")
+SHARED = OMP_NUM_THREADS=$$($(BIN)/python -c "from fmnist_utils.support import cores; print(cores.per_process(2))")
 
 # The first lesson is short and nothing waits for it: it fills the gap at the end.
 LONG_BEFORE_SHORT = notebooks/0[!1]_*[!0-9].ipynb notebooks/01_*[!0-9].ipynb
@@ -32,36 +32,36 @@ lab: setup
 
 # Half an hour; PyTorch is measured too where .venv can import it.
 bench: setup
-	$(BIN)/python tests/bench/bench.py
+	$(BIN)/python -m studies.speed.bench
 
 # What lessons 5 and 7 read of trainings over five seeds: two hours, resumable.
 replicates: setup
 	$(BIN)/python -m fmnist_utils sweep 05 -p SEED 0..4 --to runs/replicates
-	$(BIN)/python -m fmnist_utils report runs/replicates --small figures/replicates.csv --by-epoch
-	$(BIN)/python -m fmnist_utils sweep one_training --grid notebooks/claims.yaml --to runs/claims
-	$(BIN)/python -m fmnist_utils report runs/claims --small figures/claims.csv --by-epoch
-	$(BIN)/python tests/bench/robustness.py
-	$(BIN)/python tests/bench/out_of_fold.py
-	$(BIN)/python tests/bench/recipe.py
+	$(BIN)/python -m fmnist_utils report runs/replicates --small results/replicates.csv --by-epoch
+	$(BIN)/python -m fmnist_utils sweep one_training --grid studies/grids/claims.yaml --to runs/claims
+	$(BIN)/python -m fmnist_utils report runs/claims --small results/claims.csv --by-epoch
+	$(BIN)/python -m studies.robustness
+	$(BIN)/python -m studies.out_of_fold
+	$(BIN)/python -m studies.recipe
 
 # The two files of results behind lesson 6: two hours, resumable.
 tuning: setup
-	$(BIN)/python -m fmnist_utils sweep one_training --grid notebooks/tuning.yaml --to runs/tuning
+	$(BIN)/python -m fmnist_utils sweep one_training --grid studies/grids/tuning.yaml --to runs/tuning
 	$(BIN)/python -m fmnist_utils sweep 06 -p SEED 0,500 -p TRIALS 20 -p STUDY_EPOCHS 8 \
 	-p STUDY sqlite:///$(CURDIR)/runs/search.sqlite --to runs/search
-	cp "$$(ls -t runs/search/runs/*/trials.csv | head -1)" figures/tuning_trials.csv
+	cp "$$(ls -t runs/search/runs/*/trials.csv | head -1)" results/tuning_trials.csv
 	$(BIN)/python -c "import pandas; from fmnist_utils import tuning; \
-	print(tuning.confirmation(pandas.read_csv('figures/tuning_trials.csv')), end='')" > runs/confirmed.yaml
-	mv runs/confirmed.yaml notebooks/tuning_confirmed.yaml
-	$(BIN)/python -m fmnist_utils sweep one_training --grid notebooks/tuning_confirmed.yaml --to runs/tuning
-	$(BIN)/python -m fmnist_utils report runs/tuning --small figures/tuning.csv
+	print(tuning.confirmation(pandas.read_csv('results/tuning_trials.csv')), end='')" > runs/confirmed.yaml
+	mv runs/confirmed.yaml studies/grids/tuning_confirmed.yaml
+	$(BIN)/python -m fmnist_utils sweep one_training --grid studies/grids/tuning_confirmed.yaml --to runs/tuning
+	$(BIN)/python -m fmnist_utils report runs/tuning --small results/tuning.csv
 
-# The search that lesson 8 reads: a working day, resumable. Reads no test label; tests/bench/champion_final.py does.
+# The search that lesson 8 reads: a working day, resumable. Reads no test label; studies/champion/final.py does.
 champion: setup
-	$(BIN)/python tests/bench/champion.py ideas
-	$(BIN)/python tests/bench/champion.py confirm
-	$(BIN)/python tests/bench/champion.py together
-	$(BIN)/python tests/bench/champion.py schedules
+	$(BIN)/python -m studies.champion.search ideas
+	$(BIN)/python -m studies.champion.search confirm
+	$(BIN)/python -m studies.champion.search together
+	$(BIN)/python -m studies.champion.search schedules
 
 publish: setup
 	$(BIN)/python -m fmnist_utils run --publish

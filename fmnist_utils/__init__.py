@@ -1,4 +1,4 @@
-"""The stage crew of the Fashion-MNIST notebooks: data, plots, training, evaluation and batch runs.
+"""What the Fashion-MNIST notebooks share: data, plots, training, evaluation and batch runs.
 
 Import the modules one by one (``from fmnist_utils import data, plots``): those that need no
 TensorFlow do not load it.
@@ -6,14 +6,8 @@ TensorFlow do not load it.
 
 from typing import TYPE_CHECKING
 
-from fmnist_utils import limits
-
 if TYPE_CHECKING:  # importing it takes seconds
     import keras
-
-__version__ = "0.1.0"
-
-limits.apply()
 
 
 def load_champion() -> "keras.Model":

@@ -6,7 +6,8 @@ import signal
 import sys
 from pathlib import Path
 
-from fmnist_utils import cores, parameters, sources
+from fmnist_utils import parameters
+from fmnist_utils.support import cores, sources
 
 MEMORY_A_RUN = 2 * 2**30  # bytes; TensorFlow and the data of one notebook
 
@@ -18,7 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     sources.log.setLevel(logging.INFO)
-    from fmnist_utils.batch import BatchError, RefusedError
+    from fmnist_utils.batch.series import BatchError, RefusedError
 
     try:
         options.command(options)
@@ -90,12 +91,12 @@ def _fetch(options: argparse.Namespace) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from fmnist_utils import batch
+    from fmnist_utils.batch import series
 
-    folder = batch.run(
-        batch.resolve(options.notebooks),
-        batch.parse(options.p),
-        options.to or batch.new_folder(),
+    folder = series.run(
+        series.resolve(options.notebooks),
+        series.parse(options.p),
+        options.to or series.new_folder(),
         options.jobs,
     )
     results = folder / "results.md"
@@ -106,9 +107,9 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _sweep(options: argparse.Namespace) -> None:
-    from fmnist_utils import batch, grid, report, sweep
+    from fmnist_utils.batch import grid, report, series, sweep
 
-    notebook = grid.Notebook(batch.resolve([options.notebook])[0])
+    notebook = grid.Notebook(series.resolve([options.notebook])[0])
     listed = grid.read(options.grid) if options.grid else [{}]
     planned = grid.plan(notebook, listed, grid.choices(options.parameter))
     folder = (options.to or sweep.default_folder(notebook)).expanduser().resolve()
@@ -126,7 +127,7 @@ def _sweep(options: argparse.Namespace) -> None:
     sweep.run(asked, options.scheduler, jobs)
     print(f"\n{report.write(folder)}")
     if asked.failed:
-        raise batch.BatchError(
+        raise series.BatchError(
             f"{len(asked.failed)} of {len(planned)} runs failed. Their errors and notebooks, as far as they "
             f"came, are in {folder / 'runs'}. The same command tries them again."
         )
@@ -135,7 +136,7 @@ def _sweep(options: argparse.Namespace) -> None:
 
 def _jobs(options: argparse.Namespace) -> int:
     """Runs at a time: as asked, or what this machine can hold; a scheduler's workers are not known yet."""
-    from fmnist_utils.batch import RefusedError
+    from fmnist_utils.batch.series import RefusedError
 
     if options.jobs is not None and options.jobs < 1:
         raise RefusedError(f"jobs is {options.jobs}; at least one run at a time is needed.")
@@ -147,7 +148,7 @@ def _jobs(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> None:
-    from fmnist_utils import report
+    from fmnist_utils.batch import report
 
     print(report.write(options.folder))
     if options.small:
@@ -155,7 +156,7 @@ def _report(options: argparse.Namespace) -> None:
 
 
 def _publish(options: argparse.Namespace) -> None:
-    from fmnist_utils.publish import publish
+    from fmnist_utils.series.publish import publish
 
     publish(options.folder)
     print(f"Published: {options.folder}")

@@ -1,17 +1,17 @@
 """Random rotation, shift and zoom of a batch of images as one affine resampling; random flips and shifts.
 
-The transforms of ``Augmentation`` follow ``RandomRotation``, ``RandomTranslation`` and ``RandomZoom`` of Keras,
+The transforms of ``RandomAffine`` follow ``RandomRotation``, ``RandomTranslation`` and ``RandomZoom`` of Keras,
 in that order. Composing their matrices resamples an image once instead of three times, which is faster and
 blurs less.
 """
 
 from dataclasses import dataclass
 
-from fmnist_utils.startup import tf
+from fmnist_utils.support.startup import tf
 
 
 @dataclass(frozen=True)
-class Augmentation:
+class RandomAffine:
     """How far an image may be moved; each image of each epoch draws its own values uniformly.
 
     Attributes:
@@ -25,6 +25,10 @@ class Augmentation:
     shift: float = 0.1
     zoom: float = 0.1
     fill_mode: str = "nearest"
+
+    def __post_init__(self) -> None:
+        for name in ("rotation", "shift", "zoom"):  # 10 degrees are 10.0, also for a run's key
+            object.__setattr__(self, name, float(getattr(self, name)))
 
     def __call__(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Augment a batch.
@@ -46,28 +50,28 @@ class Augmentation:
 
 
 @dataclass(frozen=True)
-class FlipAndShift:
+class RandomFlipShift:
     """Mirror every other image, on average, and move each by whole pixels: nothing is resampled.
 
     Attributes:
-        shift: largest shift in pixels, both axes, either way; black stands where the image was moved away.
+        shift_pixels: largest shift, both axes, either way; black stands where the image was moved away.
         flip: whether images are mirrored at all.
         cutout: side of a black square on each image, in pixels, whose centre may be any pixel (DeVries and
             Taylor 2017, arXiv 1708.04552); 0 for none.
     """
 
-    shift: int = 2
+    shift_pixels: int = 2
     flip: bool = True
     cutout: int = 0
 
     def __call__(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Augment a batch: see ``Augmentation``."""
+        """Augment a batch: see ``RandomAffine``."""
         n, (height, width) = tf.shape(images)[0], images.shape[1:3]
-        moves = tf.random.stateless_uniform([2, n, 1], seed, 0, 2 * self.shift + 1, tf.int32)
+        moves = tf.random.stateless_uniform([2, n, 1], seed, 0, 2 * self.shift_pixels + 1, tf.int32)
         mirrored = tf.random.stateless_uniform([n, 1], seed + 1, 0, 1 + self.flip, tf.int32)
         columns = tf.where(mirrored == 1, tf.range(width)[::-1], tf.range(width)) + moves[0]
         rows = tf.range(height) + moves[1]
-        padded = tf.pad(images, [[0, 0], [self.shift] * 2, [self.shift] * 2, [0, 0]])
+        padded = tf.pad(images, [[0, 0], [self.shift_pixels] * 2, [self.shift_pixels] * 2, [0, 0]])
         taken = tf.gather(padded, rows, axis=1, batch_dims=1)
         moved = tf.gather(taken, columns, axis=2, batch_dims=1)
         return self._without_square(moved, seed + 2) if self.cutout else moved

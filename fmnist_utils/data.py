@@ -1,4 +1,4 @@
-"""Fashion-MNIST as arrays: load, split, preprocess. NumPy and scikit-learn, no TensorFlow."""
+"""Fashion-MNIST as arrays: load, split, rescale, near-duplicates. NumPy and scikit-learn, no TensorFlow."""
 
 import hashlib
 from dataclasses import dataclass
@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fmnist_utils import runs, sources
+from fmnist_utils import runs
+from fmnist_utils.support import sources
 
 CLASS_NAMES = (
     "T-shirt/top",
@@ -23,6 +24,8 @@ CLASS_NAMES = (
 )
 IMAGE_SHAPE = (28, 28)
 VALIDATION_SIZE = 5_000
+_CHUNK = 1_000  # images whose neighbours are looked for at once
+_COMPONENTS = 64  # principal components that tell which pairs may be close
 
 
 @dataclass(frozen=True)
@@ -77,12 +80,11 @@ def load(directory: str | Path | None = None) -> FashionMNIST:
     return FashionMNIST(Split(arrays["train_images"], arrays["train_labels"]), arrays["test_images"])
 
 
-def read_test(purpose: str, directory: str | Path | None = None) -> Split:
+def read_test(purpose: str) -> Split:
     """The 10,000 test images with their labels: the only way to the test labels.
 
     Args:
         purpose: what they are read for; it is written, with the time, to ``test_labels.log`` of the run.
-        directory: as for ``load``.
 
     Raises:
         ValueError: no purpose was given.
@@ -90,12 +92,12 @@ def read_test(purpose: str, directory: str | Path | None = None) -> Split:
     """
     if not purpose.strip():
         raise ValueError("purpose is empty: say what the test labels are read for")
-    arrays = sources.load_arrays(directory)
+    arrays = sources.load_arrays()
     runs.log_test_read(purpose)
     return Split(arrays["test_images"], arrays["test_labels"])
 
 
-def split_validation(train: Split, seed: int, size: int = VALIDATION_SIZE) -> tuple[Split, Split]:
+def train_validation_split(train: Split, seed: int, size: int = VALIDATION_SIZE) -> tuple[Split, Split]:
     """Set validation images aside: a stratified split, the same for the same ``seed``.
 
     Args:
@@ -135,7 +137,7 @@ def subset(split: Split, size: int, seed: int) -> Split:
     return _take(split, chosen)
 
 
-def to_float(images: np.ndarray) -> np.ndarray:
+def rescale(images: np.ndarray) -> np.ndarray:
     """Scale pixels to [0, 1] and add the channel axis, as every model of the series expects.
 
     Args:
@@ -167,6 +169,42 @@ def one_hot(labels: np.ndarray) -> np.ndarray:
     return np.eye(len(CLASS_NAMES), dtype=np.float32)[labels]
 
 
+def near_duplicates(
+    images: np.ndarray, max_distance: float, others: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """All pairs of images whose Euclidean distance in pixel space is at most ``max_distance``.
+
+    Distances between the first principal components never exceed those between the images, so pairs
+    that are far apart there need no second look. What is left is measured on all pixels.
+
+    Args:
+        images: uint8, shape (n, 28, 28).
+        max_distance: in grey levels (0 to 255); two unlike garments are thousands apart.
+        others: uint8, shape (m, 28, 28); None compares ``images`` among themselves, each pair once.
+
+    Returns:
+        The pairs, int, shape (p, 2), closest first, and their distances, float, shape (p,).
+    """
+    from sklearn.decomposition import PCA
+
+    pixels = images.reshape(len(images), -1).astype(np.float32)
+    targets = pixels if others is None else others.reshape(len(others), -1).astype(np.float32)
+    pca = PCA(min(_COMPONENTS, len(pixels)), svd_solver="covariance_eigh").fit(pixels)
+    low, low_targets = pca.transform(pixels), pca.transform(targets)
+    pairs = np.concatenate(
+        [_close(low, low_targets, start, others is None, max_distance) for start in range(0, len(low), _CHUNK)]
+    )
+    distances = np.concatenate(
+        [
+            np.linalg.norm(pixels[part[:, 0]] - targets[part[:, 1]], axis=1)
+            for part in np.array_split(pairs, len(pairs) // 10_000 + 1)
+        ]
+    )
+    order = np.argsort(distances, kind="stable")
+    order = order[distances[order] <= max_distance]
+    return pairs[order], distances[order]
+
+
 def _take(split: Split, positions: np.ndarray) -> Split:
     return Split(split.images[positions], split.labels[positions])
 
@@ -187,3 +225,16 @@ def _check_labels(labels: np.ndarray) -> None:
         raise ValueError(
             f"labels runs from {labels.min()} to {labels.max()}; expected 0 to {len(CLASS_NAMES) - 1}"
         )
+
+
+def _close(low: np.ndarray, targets: np.ndarray, start: int, among: bool, max_distance: float) -> np.ndarray:
+    """Candidate pairs of one chunk of rows; among themselves, only with later rows."""
+    rows = low[start : start + _CHUNK]
+    later = start if among else 0
+    columns = targets[later:]
+    # |a - b|² ≤ r²  ⇔  a·b ≥ (|a|² + |b|² - r²) / 2; a little slack for float32's rounding
+    half_norms = (columns**2).sum(1) / 2
+    bound = ((rows**2).sum(1) - (1.01 * max_distance) ** 2) / 2
+    i, j = np.nonzero(rows @ columns.T - half_norms >= bound[:, None])
+    pairs = np.stack([i + start, j + later], axis=1)
+    return pairs[pairs[:, 0] < pairs[:, 1]] if among else pairs

@@ -1,17 +1,13 @@
-"""What a model's predictions are worth: metrics, intervals, comparisons, confusions. NumPy and SciPy."""
+"""What a model's predictions are worth: metrics, intervals, tests, confusions, calibration. NumPy and SciPy."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from scipy import optimize, stats
 
-from fmnist_utils import runs
 from fmnist_utils.data import CLASS_NAMES
-
-WIDEST_BAND = 0.02  # of accuracy
 
 
 class Interval(NamedTuple):
@@ -69,7 +65,7 @@ class Predictions:
         return self.probabilities.max(axis=1)
 
 
-def accuracy_interval(correct: np.ndarray, confidence: float = 0.95) -> Interval:
+def wilson_interval(correct: np.ndarray, confidence: float = 0.95) -> Interval:
     """An accuracy with its Wilson interval (scipy.stats.binomtest).
 
     Args:
@@ -117,7 +113,9 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
     return float(stats.binomtest(only_first, differing).pvalue) if differing else 1.0
 
 
-def smallest_difference(images: int, differing: float, power: float = 0.8, alpha: float = 0.05) -> float:
+def minimum_detectable_difference(
+    images: int, differing: float, power: float = 0.8, alpha: float = 0.05
+) -> float:
     """The smallest true difference in accuracy that a paired test between two models would probably show.
 
     By the normal approximation to McNemar's test (Connor, 1987): the difference of the two accuracies is the
@@ -232,70 +230,103 @@ def predicted_counts(
     return float(fewest), float(most)
 
 
-def over_seeds(table: pd.DataFrame, column: str, **settings: Any) -> np.ndarray:
-    """One set-up's column of a kept table of results, a value a seed, in their order.
+@dataclass(frozen=True)
+class CalibrationCurve:
+    """Predictions grouped by their confidence.
 
-    Args:
-        table: from ``report.write_small``, with a column ``SEED``.
-        column: its name.
-        settings: columns and the values that a row must have in them.
+    Attributes:
+        confidence, accuracy: the mean of each group, float, shape (bins,); NaN where a group is empty.
+        counts: predictions in each group, int, shape (bins,).
+    """
+
+    confidence: np.ndarray
+    accuracy: np.ndarray
+    counts: np.ndarray
+
+    @property
+    def expected_calibration_error(self) -> float:
+        """Mean distance of confidence and accuracy, groups weighed by size (Guo and others, 2017)."""
+        filled = self.counts > 0
+        distance = np.abs(self.confidence - self.accuracy)[filled]
+        return float(np.average(distance, weights=self.counts[filled]))
+
+
+def calibration_curve(predictions: Predictions, bins: int = 15) -> CalibrationCurve:
+    """Group predictions into ``bins`` of equal width by the probability of the predicted class."""
+    edges = np.linspace(0, 1, bins + 1)
+    group = np.digitize(predictions.confidence, edges[1:-1], right=True)
+    counts = np.bincount(group, minlength=bins)
+    with np.errstate(invalid="ignore"):
+        confidence = np.bincount(group, predictions.confidence, bins) / counts
+        accuracy = np.bincount(group, predictions.correct, bins) / counts
+    return CalibrationCurve(confidence, accuracy, counts)
+
+
+def with_temperature(predictions: Predictions, temperature: float) -> Predictions:
+    """Softmax of the logits divided by ``temperature``: above 1 every answer is less sure, none changes."""
+    logits = np.log(np.clip(predictions.probabilities, 1e-12, 1.0)) / temperature
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return Predictions(powers / powers.sum(axis=1, keepdims=True), predictions.labels)
+
+
+def fit_temperature(validation: Predictions) -> float:
+    """The temperature with the lowest cross-entropy on validation predictions (Guo and others, 2017)."""
+    found = optimize.minimize_scalar(
+        lambda log: with_temperature(validation, np.exp(log)).loss,
+        bounds=(np.log(0.2), np.log(10)),
+        method="bounded",
+    )
+    return float(np.exp(found.x))
+
+
+def accuracy_coverage_curve(predictions: Predictions) -> tuple[np.ndarray, np.ndarray]:
+    """Accuracy on the images of which a model is surest, for each share of images that it may answer.
 
     Returns:
-        Shape (seeds,); (seeds, epochs) for a column by epoch; (seeds, 10, 10) for ``confusion_matrix``.
+        Coverage, from 1/n to 1, and the accuracy on that share, float, shape (n,) each.
     """
-    rows = table[(table[list(settings)] == pd.Series(settings)).all(axis=1)].sort_values("SEED")
-    if column == "confusion_matrix":
-        return np.array([text.split() for text in rows[column]], int).reshape(-1, 10, 10)
-    if column.endswith("_by_epoch"):
-        return np.array([text.split() for text in rows[column]], float)
-    return rows[column].to_numpy()
+    order = np.argsort(-predictions.confidence, kind="stable")
+    answered = np.arange(1, len(order) + 1)
+    return answered / len(order), np.cumsum(predictions.correct[order]) / answered
 
 
-def replicates(column: str) -> dict[str, np.ndarray]:
-    """What the five kept trainings of each of lesson 5's models gave (``make replicates``).
-
-    Args:
-        column: of ``figures/replicates.csv``, such as ``"val_accuracy"``.
+def threshold_for(validation: Predictions, accuracy: float) -> float:
+    """The lowest confidence from which on the answers are right with ``accuracy``, on validation predictions.
 
     Returns:
-        ``over_seeds`` by the model's name.
+        A probability; above 1 where no threshold reaches that accuracy.
     """
-    kept = pd.read_csv(runs.PROJECT / "figures" / "replicates.csv", comment="#")
-    return {name: over_seeds(kept, column, model_name=name) for name in kept["model_name"].unique()}
+    _, reached = accuracy_coverage_curve(validation)
+    enough = np.flatnonzero(reached >= accuracy)
+    return float(np.sort(validation.confidence)[::-1][enough[-1]]) if len(enough) else 1.1
 
 
-def print_bands(measured: Mapping[str, float], replicated: Mapping[str, Sequence[float]]) -> None:
-    """Print for each figure whether it lies in the band of its replicates.
+def scores_to_keep(tested: Predictions, validated: Predictions, surely: float = 0.98) -> dict[str, Any]:
+    """What is kept of a model's answers to the test images, for tables over seeds.
 
-    The band is their mean, give or take four standard deviations, but two points of accuracy wide at most.
-    The standard deviation is that of all steady set-ups in ``replicated`` together, since five values alone
-    tell it badly. Where two points are less than three standard deviations either way, no band is given. A
-    figure moves a little with the processor, its number of cores and the versions; whether it lies in its
-    band hardly ever does, so this can be compared from run to run. Bands hold for a notebook's default
-    parameters.
+    Temperature and threshold are chosen on validation images.
 
     Args:
-        measured: figures by name.
-        replicated: the same figure of several trainings, for each of these names and of others like them.
+        tested, validated: the model's predictions for test and validation images.
+        surely: the accuracy that answers are to have where only sure ones are given.
+
+    Returns:
+        ``test_accuracy``, its Wilson interval, ``test_loss``, the calibration error as it is and with the
+        ``temperature``, the share of images answered surely and the accuracy on these, and the confusion
+        matrix's 100 counts, row by row, as text.
     """
-    longest = max(map(len, measured))
-    variances = {name: np.var(values, ddof=1) for name, values in replicated.items() if len(values) > 1}
-    steady = {name: variance for name, variance in variances.items() if variance <= (WIDEST_BAND / 4) ** 2}
-    for name, value in measured.items():
-        if name not in variances:
-            print(f"{name:<{longest}}  no band: nothing with these parameters was replicated")
-            continue
-        deviation = np.mean([*steady.values()] if name in steady else variances[name]) ** 0.5
-        if 3 * deviation > WIDEST_BAND / 2:
-            print(f"{name:<{longest}}  no band: seeds differ by a standard deviation of {deviation:.3f}")
-        else:
-            mean, reach = np.mean(replicated[name]), min(4 * deviation, WIDEST_BAND / 2)
-            verdict = "yes" if abs(value - mean) <= reach else "no"
-            print(f"{name:<{longest}}  within {mean - reach:.4f} to {mean + reach:.4f}: {verdict}")
-
-
-def print_answers(answers: Mapping[str, bool]) -> None:
-    """Print yes or no for each statement that the text makes."""
-    longest = max(map(len, answers))
-    for statement, holds in answers.items():
-        print(f"{statement:<{longest}}  {'yes' if holds else 'no'}")
+    temperature = fit_temperature(validated)
+    answered = tested.confidence >= threshold_for(validated, surely)
+    return {
+        "test_accuracy": tested.accuracy,
+        "test_interval": list(wilson_interval(tested.correct)[1:]),
+        "test_loss": tested.loss,
+        "calibration_error": calibration_curve(tested).expected_calibration_error,
+        "temperature": temperature,
+        "scaled_calibration_error": calibration_curve(
+            with_temperature(tested, temperature)
+        ).expected_calibration_error,
+        "sure_coverage": float(answered.mean()),
+        "sure_accuracy": float(tested.correct[answered].mean()) if answered.any() else None,
+        "confusion_matrix": " ".join(map(str, confusion_matrix(tested).ravel())),
+    }

@@ -6,8 +6,8 @@ float32 whatever the precision of the layers before.
 
 import math
 
-from fmnist_utils.layers import BatchNormalization
-from fmnist_utils.startup import keras
+from fmnist_utils.fast.layers import BatchNormalization
+from fmnist_utils.support.startup import keras
 
 layers = keras.layers
 

@@ -186,21 +186,20 @@ def confusion_matrix(matrix: np.ndarray, title: str) -> Figure:
     return figure
 
 
-def bars(values: Mapping[str, float], xlabel: str, title: str = "", form: str = ".3f") -> Figure:
+def bars(values: Mapping[str, float], xlabel: str) -> Figure:
     """Horizontal bars with their values, the first on top.
 
     Args:
         values: by name.
-        xlabel, title: texts.
-        form: how a value is written, as in ``format``.
+        xlabel: text.
     """
     with plt.rc_context(STYLE):
         figure, axis = plt.subplots(figsize=(9, 0.48 * len(values) + 1.4), layout="constrained")
     drawn = axis.barh(list(values), list(values.values()), color=COLOURS[0])
-    axis.bar_label(drawn, labels=[format(value, form) for value in values.values()], padding=4)
+    axis.bar_label(drawn, fmt="%.3f", padding=4)
     axis.invert_yaxis()
     axis.margins(x=0.12)
-    axis.set(xlabel=xlabel, title=title)
+    axis.set(xlabel=xlabel)
     return figure
 
 
@@ -214,21 +213,20 @@ def scatter(points: np.ndarray, labels: np.ndarray, title: str) -> Figure:
     """
     with plt.rc_context(STYLE):
         figure, axis = plt.subplots(figsize=(10, 7.5), layout="constrained")
-    markers = "osD^vP*X<>"
     for number, name in enumerate(CLASS_NAMES):
         chosen = points[labels == number]
-        axis.scatter(*chosen.T, s=16, color=COLOURS[number], marker=markers[number], alpha=0.75, label=name)
+        axis.scatter(*chosen.T, s=16, color=COLOURS[number], marker=MARKERS[number], alpha=0.75, label=name)
     axis.set(title=title, xticks=[], yticks=[])
     axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=2)
     return figure
 
 
-def intervals(values: Mapping[str, tuple[float, float, float]], xlabel: str, title: str = "") -> Figure:
+def intervals(values: Mapping[str, tuple[float, float, float]], xlabel: str) -> Figure:
     """Estimates with their intervals, one line each, and a line at zero.
 
     Args:
         values: estimate, low and high by name.
-        xlabel, title: texts.
+        xlabel: text.
     """
     with plt.rc_context(STYLE):
         figure, axis = plt.subplots(figsize=(9, 0.6 * len(values) + 1.5), layout="constrained")
@@ -236,7 +234,7 @@ def intervals(values: Mapping[str, tuple[float, float, float]], xlabel: str, tit
         axis.plot([low, high], [row, row], color=COLOURS[0], linewidth=2.5)
         axis.plot(estimate, row, "o", color=COLOURS[0], markersize=9)
     axis.axvline(0, color="0.4", linewidth=1)
-    axis.set(xlabel=xlabel, title=title, yticks=range(len(values)), yticklabels=list(values))
+    axis.set(xlabel=xlabel, yticks=range(len(values)), yticklabels=list(values))
     axis.set_ylim(len(values) - 0.5, -0.5)
     return figure
 
@@ -256,7 +254,7 @@ def line(x: Sequence[float], y: Sequence[float], xlabel: str, ylabel: str, logar
     return figure
 
 
-def strips(values: Mapping[str, Sequence[float]], xlabel: str, title: str = "") -> Figure:
+def strip_plot(values: Mapping[str, Sequence[float]], xlabel: str, title: str = "") -> Figure:
     """Every point of several groups, a line each, with the mean and one standard deviation on both sides.
 
     Args:
@@ -275,7 +273,7 @@ def strips(values: Mapping[str, Sequence[float]], xlabel: str, title: str = "") 
     return figure
 
 
-def by_value(table: pd.DataFrame, x: str, y: str, group: str) -> Figure:
+def point_plot(table: pd.DataFrame, x: str, y: str, group: str) -> Figure:
     """A column of a table against another one's values: every point, and the means with one standard deviation.
 
     Args:

@@ -4,42 +4,69 @@
 training that was done before is read back, and a changed line of code trains anew.
 """
 
-import copy
 import time
+import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fmnist_utils import (
-    augmentation,
-    data,
-    fingerprint,
-    keys,
-    layers,
-    optimizers,
-    progress,
-    runs,
-    selection,
-    towers,
-)
-from fmnist_utils.keys import same_architecture  # noqa: F401  the lessons' proof that two models are one
-from fmnist_utils.startup import keras, tf
+from fmnist_utils import data, runs
+from fmnist_utils.fast import infobatch, towers
+from fmnist_utils.support import copies, files, fingerprint, formatting, keys, progress
+from fmnist_utils.support.keys import same_architecture  # noqa: F401  the lessons' proof that two models are one
+from fmnist_utils.support.startup import keras, tf
 
 EVALUATION_BATCH = 500  # large enough to be quick, small enough to stay in cache
 STEPS_PER_EXECUTION = 16
 
 # Read at import: a file that is changed while a notebook is open is not the code that the notebook runs.
-_CODE = [
-    fingerprint.code(Path(name))
-    for name in (__file__, *(m.__file__ for m in (augmentation, data, layers, optimizers, selection, towers)))
-]
+_CODE = fingerprint.training()
+
+Augment = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # (images, seed) -> images, as ``RandomAffine``
+Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # (labels, probabilities) -> losses, as Keras's
 
 
-Augment = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # (images, seed) -> images, as ``Augmentation``
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """How a network is trained: together with the network, the data and the code, what decides the outcome.
+
+    Attributes:
+        epochs, batch_size: as Keras has them.
+        seed: of the weights, the order of the images, dropout and augmentation.
+        learning_rate: of Adam, which trains where no ``optimizer`` is given.
+        optimizer: its settings are what counts; a fresh one is made of them.
+        loss: as Keras has it; None is the cross-entropy with ``label_smoothing``.
+        label_smoothing: of the cross-entropy, as Keras has it.
+        augment: random transforms of the training images: a ``RandomAffine`` or any function like it.
+        ghost_batches: into how many parts each batch is cut, see ``towers.ghost_batches``; 1 leaves it whole.
+        keep_easy: how often a pass shows an easy image, see ``infobatch``; 1 shows all images once an epoch.
+        validation_freq: validate every so many epochs; the history has a value for each validation.
+    """
+
+    epochs: int
+    batch_size: int
+    seed: int
+    learning_rate: float = 0.001
+    optimizer: keras.optimizers.Optimizer | None = None
+    loss: Loss | None = None
+    label_smoothing: float = 0.0
+    augment: Augment | None = None
+    ghost_batches: int = 1
+    keep_easy: float = 1.0
+    validation_freq: int = 1
+
+    def __post_init__(self) -> None:
+        if self.loss is not None and self.label_smoothing:
+            raise ValueError(
+                "loss and label_smoothing are both given; label_smoothing is the cross-entropy's only"
+            )
+        for field in fields(self):  # 5.0 epochs, or a number of NumPy's, are the same training as 5
+            if field.type in (int, float):
+                object.__setattr__(self, field.name, field.type(getattr(self, field.name)))
 
 
 @dataclass(frozen=True)
@@ -132,7 +159,7 @@ def chosen_batches(
     batch_size: int,
     seed: int,
     augment: Augment | None,
-    chosen: selection.Selection,
+    chosen: infobatch.InfoBatch,
 ) -> tf.data.Dataset:
     """Like ``batches``, of the images that a selection chose when the epoch began.
 
@@ -198,59 +225,36 @@ def _for_prediction(model: keras.Model) -> keras.Model:
 
 
 def train_or_load(
-    model: keras.Model,
-    train: data.Split,
-    validation: data.Split,
-    *,
-    name: str,
-    epochs: int,
-    batch_size: int,
-    seed: int,
-    learning_rate: float = 0.001,
-    optimizer: keras.optimizers.Optimizer | None = None,
-    augment: Augment | None = None,
-    label_smoothing: float = 0.0,
-    shares: int = 1,
-    keep_easy: float = 1.0,
-    validation_freq: int = 1,
+    model: keras.Model, train: data.Split, validation: data.Split, config: TrainingConfig, *, name: str
 ) -> Trained:
     """The finished training of this set-up: read back if this run has it, else trained, with progress.
 
     Args:
-        model: the architecture; its weights are drawn anew from ``seed``.
+        model: the architecture. It stays as it is: what is trained is a copy with weights drawn from the seed.
         train, validation: what to fit and what to watch.
+        config: how to train.
         name: what the lesson calls it; part of its folder's name, not of the key.
-        epochs, batch_size, learning_rate: as Keras has them.
-        optimizer: its settings are what counts, a fresh one is made of them; None is Adam with
-            ``learning_rate``, in fused ops.
-        seed: of the weights, the order of the images, dropout and augmentation.
-        augment: random transforms of the training images: an ``Augmentation`` or any function like it.
-        label_smoothing, shares, keep_easy: see ``fit``.
-        validation_freq: validate every so many epochs; the history has a value for each validation.
 
     Returns:
-        The model after its last epoch, and how it got there.
+        The copy after its last epoch, and how it got there.
+
+    Raises:
+        ModelError: before anything is trained, for a model that Keras cannot build again, save or load.
     """
-    setup = {
-        "epochs": int(epochs),
-        "batch_size": int(batch_size),
-        "learning_rate": float(learning_rate),
-        "optimizer": optimizer and keras.saving.serialize_keras_object(optimizer),
-        "seed": int(seed),
-        "train_size": len(train),
-        "augment": keys.description(augment),
-        "label_smoothing": float(label_smoothing),
-        "shares": int(shares),
-        "keep_easy": float(keep_easy),
-        "validation_freq": int(validation_freq),
-        "towers": towers.TOWERS,  # each draws its own dropout
-    }
-    keras.utils.set_random_seed(seed)
-    folder = runs.runs_dir() / "models" / f"{name}-{keys.key(model, setup, train, validation, _CODE)}"
-    if folder.is_dir() or not _train_alone(model, train, validation, name, setup, augment, folder):
+    copies.refuse_lambdas(model)
+    keras.utils.set_random_seed(config.seed)
+    try:
+        folder = runs.models_dir() / f"{name}-{run_key(model, train, validation, config)}"
+    except keys.UnknownError as unknown:
+        copies.require_keepable(model)
+        progress.Line(f"{name}: trained anew, and not read back another time, because {unknown}")
+        folder = runs.models_dir() / f"{name}-{uuid.uuid4().hex[: fingerprint.DIGITS]}"
+    if folder.is_dir() or not _train_alone(model, train, validation, config, name, folder):
         progress.Line(f"{name}: read back from this run's models, trained before")
-    trained = load(folder)
-    keras.utils.set_random_seed(seed)  # what follows must not depend on whether it was trained or read back
+    trained = load(folder, model)
+    keras.utils.set_random_seed(
+        config.seed
+    )  # what follows must not depend on whether it was trained or read back
     return trained
 
 
@@ -258,44 +262,31 @@ def fit(
     model: keras.Model,
     train: data.Split,
     validation: data.Split,
-    *,
-    epochs: int,
-    batch_size: int,
-    seed: int,
-    optimizer: keras.optimizers.Optimizer,
-    augment: Augment | None = None,
-    label_smoothing: float = 0.0,
-    shares: int = 1,
-    keep_easy: float = 1.0,
-    validation_freq: int = 1,
+    config: TrainingConfig,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> dict[str, list[float]]:
     """Train a model in place, from the weights that it has, without keeping anything.
 
-    Args:
-        model: the architecture.
-        train, validation: what to fit and what to watch.
-        epochs, batch_size, validation_freq, callbacks: as Keras has them.
-        seed: of the order of the images and of augmentation.
-        optimizer: a fresh one.
-        augment: random transforms of the training images.
-        label_smoothing: of the cross-entropy, as Keras has it.
-        shares: into how many shares each batch is cut, see ``towers.by_share``; 1 leaves it whole.
-        keep_easy: how often easy images are shown, see ``selection``; 1 shows all images once an epoch.
-
     Returns:
         The history, as Keras's ``History.history``.
     """
-    fast = towers.by_share(model, shares) if shares > 1 else towers.in_towers(model, towers.TOWERS)
-    shown, callbacks = batches(train, batch_size, seed, augment), list(callbacks)
-    loss = keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing)
-    if keep_easy != 1:
-        chosen = selection.Selection(len(train), keep_easy, epochs, seed)
-        shown, callbacks = chosen_batches(train, batch_size, seed, augment, chosen), [chosen, *callbacks]
-        fast = selection.Selective(fast, chosen, label_smoothing)
+    augment, size, callbacks = config.augment, config.batch_size, list(callbacks)
+    if getattr(model, "inputs", None) is None and (config.ghost_batches > 1 or config.keep_easy != 1):
+        raise TypeError(f"{model.name} is not built of layers; ghost_batches and keep_easy need such a model")
+    loss = config.loss or keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing)
+    if config.ghost_batches > 1:
+        fast = towers.ghost_batches(model, config.ghost_batches)
+    else:
+        fast = towers.in_towers(model, towers.TOWERS)
+    if config.keep_easy == 1:
+        shown = batches(train, size, config.seed, augment)
+    else:
+        chosen = infobatch.InfoBatch(len(train), config.keep_easy, config.epochs, config.seed)
+        shown, callbacks = chosen_batches(train, size, config.seed, augment, chosen), [chosen, *callbacks]
+        fast = infobatch.InfoBatchModel(fast, chosen, getattr(loss, "call", loss))  # of each image
         loss = keras.losses.CategoricalCrossentropy()  # of the validation: to train, it has its own
     fast.compile(
-        optimizer=optimizer,
+        optimizer=_optimizer(config),
         loss=loss,
         weighted_metrics=["accuracy"],
         steps_per_execution=STEPS_PER_EXECUTION,
@@ -304,70 +295,123 @@ def fit(
     return fast.fit(
         shown,
         validation_data=batches(validation, EVALUATION_BATCH),
-        validation_freq=validation_freq,
-        epochs=epochs,
+        validation_freq=config.validation_freq,
+        epochs=config.epochs,
         shuffle=False,  # the pipeline does
         verbose=0,
         callbacks=callbacks,
     ).history
 
 
-def load(folder: Path) -> Trained:
-    """Read a finished training from its folder in a run."""
-    metrics = runs.read_json(folder / "metrics.json")
-    model = keras.saving.load_model(folder / "model.keras", compile=False)
-    return Trained(metrics["name"], model, runs.read_json(folder / "history.json"), metrics, folder)
+def load(folder: Path, like: keras.Model | None = None) -> Trained:
+    """Read a finished training from its folder in a run.
+
+    Args:
+        folder: a training's, as ``Trained.path`` has it.
+        like: a model of the same architecture, if that has classes or functions of the reader's own.
+    """
+    metrics = files.read_json(folder / "metrics.json")
+    model = copies.load(folder / "model.keras", like)
+    return Trained(metrics["name"], model, files.read_json(folder / "history.json"), metrics, folder)
 
 
-def _train_alone(model, train, validation, name, setup, augment, folder) -> bool:
+def run_key(model: keras.Model, train: data.Split, validation: data.Split, config: TrainingConfig) -> str:
+    """Twelve hexadecimal digits that stand for everything that decides what a training gives.
+
+    Raises:
+        UnknownError: says what of it cannot be known.
+    """
+    settings = {}
+    for field in fields(config):
+        try:
+            settings[field.name] = keys.described(getattr(config, field.name))
+        except keys.UnknownError as unknown:
+            raise keys.UnknownError(f"of {field.name}: {unknown}") from unknown
+    try:
+        architecture = keys.architecture(model)
+    except keys.UnknownError as unknown:
+        raise keys.UnknownError(f"of {model.name}: {unknown}") from unknown
+    except NotImplementedError as lacking:
+        raise keys.UnknownError(f"of {model.name}: it has no get_config") from lacking
+    parts = [architecture, settings, train.digest, validation.digest, _CODE, keras.__version__, tf.__version__]
+    surroundings = [keras.config.floatx(), keras.config.epsilon(), keras.config.image_data_format()]
+    return fingerprint.hashed([*parts, surroundings, towers.TOWERS])  # each tower draws its own dropout
+
+
+def _optimizer(config: TrainingConfig) -> keras.optimizers.Optimizer:
+    if config.optimizer is None:
+        return keras.optimizers.Adam(config.learning_rate)
+    return copies.fresh_optimizer(config.optimizer)
+
+
+def _train_alone(
+    model: keras.Model,
+    train: data.Split,
+    validation: data.Split,
+    config: TrainingConfig,
+    name: str,
+    folder: Path,
+) -> bool:
     """Train, unless another notebook of this run does just that; returns whether it was trained here."""
-    with runs.locked(folder):
+    with files.locked(folder):
         if folder.is_dir():
             return False
-        _train(model, train, validation, name, setup, augment, folder)
+        copies.require_keepable(model)
+        keras.utils.set_random_seed(config.seed)
+        copy, shown = copies.fresh(model), _Progress(name, config.epochs)
+        began = time.perf_counter()
+        history = fit(copy, train, validation, config, callbacks=[shown])
+        seconds = time.perf_counter() - began
+        _store(folder, copy, history, _metrics(copy, train, config, name, history, seconds))
+        shown.finish(seconds)
     return True
 
 
-def _train(model, train, validation, name, setup, augment, folder) -> None:
-    model = keras.models.clone_model(model)
-    if setup["optimizer"]:
-        optimizer = keras.saving.deserialize_keras_object(copy.deepcopy(setup["optimizer"]))  # it alters it
-    else:
-        optimizer = optimizers.Adam(setup["learning_rate"])
-    shown = _Progress(name, setup["epochs"])
-    began = time.perf_counter()
-    history = fit(
-        model,
-        train,
-        validation,
-        epochs=setup["epochs"],
-        batch_size=setup["batch_size"],
-        seed=setup["seed"],
-        optimizer=optimizer,
-        augment=augment,
-        label_smoothing=setup["label_smoothing"],
-        shares=setup["shares"],
-        keep_easy=setup["keep_easy"],
-        validation_freq=setup["validation_freq"],
-        callbacks=[shown],
-    )
-    seconds = time.perf_counter() - began
-    metrics = {
+def _store(folder: Path, model: keras.Model, history: dict[str, list[float]], metrics: dict[str, Any]) -> None:
+    model.compile()  # or the file would hold the loss, which may be the reader's own
+
+    def fill(beside: Path) -> None:
+        model.save(beside / "model.keras", include_optimizer=False)
+        files.write_json(beside / "history.json", history)
+        files.write_json(beside / "metrics.json", metrics)
+
+    files.store(folder, fill)
+
+
+def _metrics(
+    model: keras.Model,
+    train: data.Split,
+    config: TrainingConfig,
+    name: str,
+    history: dict[str, list[float]],
+    seconds: float,
+) -> dict[str, Any]:
+    """What ``metrics.json`` keeps of a training."""
+    optimizer = config.optimizer and keras.saving.serialize_keras_object(config.optimizer)
+    settings = {field.name: getattr(config, field.name) for field in fields(config)}
+    return {
         "name": name,
         "parameters": model.count_params(),
-        **setup,
+        **settings,
+        "learning_rate": None if optimizer else config.learning_rate,
+        "optimizer": optimizer or None,
+        "loss": _named(config.loss),
+        "augment": _named(config.augment),
+        "train_size": len(train),
         "precision": keras.config.dtype_policy().name,
         **{key: values[-1] for key, values in history.items()},
         "seconds": round(seconds, 1),
     }
 
-    def fill(beside: Path) -> None:
-        model.save(beside / "model.keras", include_optimizer=False)
-        runs.write_json(beside / "history.json", history)
-        runs.write_json(beside / "metrics.json", metrics)
 
-    runs.store(folder, fill)
-    shown.finish(seconds)
+def _named(value: Any) -> Any:
+    """What a reader of ``metrics.json`` wants to know of a function or an object: its name and its settings."""
+    if value is None:
+        return None
+    settings = {
+        key: one for key, one in getattr(value, "__dict__", {}).items() if isinstance(one, int | float | str)
+    }
+    return {"name": getattr(value, "__qualname__", type(value).__qualname__), "settings": settings}
 
 
 class _Progress(keras.callbacks.Callback):
@@ -386,12 +430,12 @@ class _Progress(keras.callbacks.Callback):
         self._figures = f"loss {logs['loss']:.3f}, accuracy {logs['accuracy']:.3f}"
         if "val_loss" in logs:
             self._figures += f", validation loss {logs['val_loss']:.3f}, accuracy {logs['val_accuracy']:.3f}"
-        left = progress.duration(each * (self._epochs - done))
-        pace = f"{progress.duration(each)} an epoch, {left} left"
+        left = formatting.duration(each * (self._epochs - done))
+        pace = f"{formatting.duration(each)} an epoch, {left} left"
         self._line.update(f"{self._name}: epoch {done}/{self._epochs}  {self._figures}  {pace}")
 
     def finish(self, seconds: float) -> None:
-        took = f"{self._epochs} epochs in {progress.duration(seconds)}"
+        took = f"{self._epochs} epochs in {formatting.duration(seconds)}"
         self._line.update(f"{self._name}: {took}  {self._figures}")
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
 
-from fmnist_utils import optimizers
-from fmnist_utils.startup import keras
+from fmnist_utils.fast import optimizers
+from fmnist_utils.support.startup import keras
 
 if TYPE_CHECKING:
     import optuna
@@ -48,18 +47,17 @@ def one_cycle(
     )
 
 
-def read_study(path: Path, space: dict[str, optuna.distributions.BaseDistribution]) -> optuna.Study:
+def read_study(trials: pd.DataFrame, space: dict[str, optuna.distributions.BaseDistribution]) -> optuna.Study:
     """A search that was kept as a table, as lesson 6 writes it, as a study again.
 
     Args:
-        path: CSV with a row a trial: ``value``, ``state``, and ``params_NAME`` for each name of ``space``.
+        trials: a row a trial: ``value``, ``state``, and ``params_NAME`` for each name of ``space``.
         space: from what the parameters were drawn.
     """
     import optuna  # not before: it takes a second to import, and most runs of a sweep search nothing
-    import pandas as pd
 
     study = optuna.create_study(direction="maximize")
-    for row in pd.read_csv(path).to_dict("records"):
+    for row in trials.to_dict("records"):
         trial = optuna.trial.create_trial(
             value=row["value"],
             params={name: row[f"params_{name}"] for name in space},

@@ -1,7 +1,7 @@
 """Probabilities for all 60,000 training images, each by a network that was not trained on it.
 
 Five folds; for each the small network, with the settings that lesson 6's search found, is trained on the other
-four. Writes ``figures/out_of_fold.npz``, with which lesson 7 looks for wrong labels. About three minutes on two
+four. Writes ``results/out_of_fold.npz``, with which lesson 7 looks for wrong labels. About three minutes on two
 cores.
 """
 
@@ -10,10 +10,11 @@ import numpy as np
 import yaml
 from sklearn.model_selection import StratifiedKFold
 
-from fmnist_utils import data, models, runs, training, tuning
+from fmnist_utils import data, models, training, tuning
+from fmnist_utils.support import files
 
 FOLDS = 5
-WINNER = yaml.safe_load((runs.PROJECT / "notebooks" / "tuning_confirmed.yaml").read_text())[0]
+WINNER = yaml.safe_load((files.PROJECT / "studies" / "grids" / "tuning_confirmed.yaml").read_text())[0]
 
 
 def main() -> None:
@@ -27,7 +28,7 @@ def main() -> None:
         right = probabilities[left_out].argmax(axis=1) == known.labels[left_out]
         print(f"{right.mean():.4f} of {len(left_out):,} images that had no part in the training", flush=True)
     half = probabilities.astype(np.float16)  # in half the space
-    np.savez_compressed(runs.PROJECT / "figures" / "out_of_fold.npz", probabilities=half)
+    np.savez_compressed(files.PROJECT / "results" / "out_of_fold.npz", probabilities=half)
 
 
 def trained_on(known: data.Split, kept: np.ndarray, left_out: np.ndarray) -> np.ndarray:
@@ -38,7 +39,8 @@ def trained_on(known: data.Split, kept: np.ndarray, left_out: np.ndarray) -> np.
     steps = epochs * -(-len(train) // batch_size)
     optimizer = tuning.optimizer(WINNER["OPTIMIZER"], WINNER["LEARNING_RATE"], steps)
     model = models.two_conv(WINNER["DROPOUT"])
-    training.fit(model, train, asked, epochs=epochs, batch_size=batch_size, seed=0, optimizer=optimizer)
+    config = training.TrainingConfig(epochs=epochs, batch_size=batch_size, seed=0, optimizer=optimizer)
+    training.fit(model, train, asked, config)
     return training.predict(model, asked.images)
 
 

@@ -4,7 +4,7 @@ All 60,000 training images, ``ImageDataGenerator``, stock Keras layers in float3
 epochs, and, as its write-up has it, the test set as validation data after every epoch. Nothing of this
 project's fast path is imported. Two seeds at a time with one thread each; a seed that is done is not repeated.
 
-Writes ``figures/recipe.json``: training and test accuracy after each epoch of each seed, and what choosing on
+Writes ``results/recipe.json``: training and test accuracy after each epoch of each seed, and what choosing on
 the test set would be worth.
 """
 
@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from fmnist_utils import data, evaluation, runs
+from fmnist_utils import data, evaluation
+from fmnist_utils.support import files
 
 EPOCHS = 15
 SEEDS = range(5)
@@ -29,22 +30,22 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--one", type=int, metavar="SEED", help="train this seed only, and write no summary")
-    parser.add_argument("--store", type=Path, default=runs.PROJECT / "runs" / "recipe")
+    parser.add_argument("--store", type=Path, default=files.PROJECT / "runs" / "recipe")
     args = parser.parse_args()
-    files = {seed: args.store / f"{seed}.npz" for seed in SEEDS}
+    trainings = {seed: args.store / f"{seed}.npz" for seed in SEEDS}
     if args.one is not None:
-        train(args.one, files[args.one])
+        train(args.one, trainings[args.one])
         return
     with ThreadPoolExecutor(max_workers=2) as side_by_side:
-        list(side_by_side.map(start, [seed for seed in SEEDS if not files[seed].exists()]))
-    runs.write_json(
-        runs.PROJECT / "figures" / "recipe.json", summary([np.load(file) for file in files.values()])
+        list(side_by_side.map(start, [seed for seed in SEEDS if not trainings[seed].exists()]))
+    files.write_json(
+        files.PROJECT / "results" / "recipe.json", summary([np.load(file) for file in trainings.values()])
     )
 
 
 def start(seed: int) -> None:
     """Train one seed in a process of its own."""
-    command = [sys.executable, __file__, "--one", str(seed), *sys.argv[1:]]
+    command = [sys.executable, "-m", "studies.recipe", "--one", str(seed), *sys.argv[1:]]
     subprocess.run(command, env=os.environ | ONE_THREAD, check=True)
 
 
@@ -55,9 +56,9 @@ def train(seed: int, file: Path) -> None:
 
     keras.utils.set_random_seed(seed)
     known = data.load()
-    test = data.read_test("tests/bench/recipe.py: the mini-project's recipe, which validates on the test set")
-    x, y = data.to_float(known.train.images), data.one_hot(known.train.labels)
-    x_test, y_test = data.to_float(test.images), data.one_hot(test.labels)
+    test = data.read_test("studies/recipe.py: the mini-project's recipe, which validates on the test set")
+    x, y = data.rescale(known.train.images), data.one_hot(known.train.labels)
+    x_test, y_test = data.rescale(test.images), data.one_hot(test.labels)
     model = stock.network()
     correct = []
 
@@ -89,7 +90,7 @@ def summary(seeds: list[Any]) -> dict[str, Any]:
     """What the seeds say, for the lesson."""
     correct = np.stack([np.unpackbits(seed["correct"], axis=1)[:, :10_000] for seed in seeds]).astype(bool)
     return {
-        "command": "python tests/bench/recipe.py",
+        "command": "python -m studies.recipe",
         "hours": round(sum(float(seed["seconds"]) for seed in seeds) / 3600, 2),
         "accuracy": [seed["accuracy"].round(4).tolist() for seed in seeds],
         "test_accuracy": correct.mean(axis=2).round(4).tolist(),

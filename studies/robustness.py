@@ -1,4 +1,4 @@
-"""How five seeds of lesson 5's models stand corrupted test images: ``figures/robustness.csv`` for lesson 7.
+"""How five seeds of lesson 5's models stand corrupted test images: ``results/robustness.csv`` for lesson 7.
 
 The models are those that the sweep of lesson 5 has brought back (``runs/replicates``). About five minutes on
 two cores.
@@ -7,7 +7,8 @@ two cores.
 import numpy as np
 import pandas as pd
 
-from fmnist_utils import corruptions, data, runs, training
+from fmnist_utils import corruptions, data, training
+from fmnist_utils.support import files
 
 MODELS = ("dense", "two_conv", "blog", "batchnorm", "augmented")
 SIZE = 5_000
@@ -16,12 +17,12 @@ SIZE = 5_000
 def main() -> None:
     training.use_precision("auto")
     models = {}
-    for path in (runs.PROJECT / "runs" / "replicates").glob("runs/*/run.json"):
-        state = runs.read_json(path)
+    for path in (files.PROJECT / "runs" / "replicates").glob("runs/*/run.json"):
+        state = files.read_json(path)
         for name in MODELS:
             (folder,) = path.parent.glob(f"models/{name}-*")
             models[name, state["parameters"]["SEED"]] = training.load(folder).model
-    test = data.subset(data.read_test("tests/bench/robustness.py: accuracy under corruptions"), SIZE, seed=0)
+    test = data.subset(data.read_test("studies/robustness.py: accuracy under corruptions"), SIZE, seed=0)
     rows = []
     for kind, severity, images in worse(test.images):
         for (name, seed), model in models.items():
@@ -29,9 +30,9 @@ def main() -> None:
             rows.append((name, seed, kind, severity, right.mean()))
         print(kind, severity, flush=True)
     table = pd.DataFrame(rows, columns=["model_name", "SEED", "kind", "severity", "accuracy"])
-    head = f"# {SIZE:,} test images, the models of runs/replicates. Written by tests/bench/robustness.py."
+    head = f"# {SIZE:,} test images, the models of runs/replicates. Written by studies/robustness.py."
     text = table.sort_values(["model_name", "SEED"], kind="stable").to_csv(index=False)
-    runs.write_text(runs.PROJECT / "figures" / "robustness.csv", f"{head}\n{text}")
+    files.write_text(files.PROJECT / "results" / "robustness.csv", f"{head}\n{text}")
 
 
 def worse(images: np.ndarray):

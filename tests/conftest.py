@@ -10,7 +10,8 @@ import nbformat
 import numpy as np
 import pytest
 
-from fmnist_utils import data, downloads, sources
+from fmnist_utils import data
+from fmnist_utils.support import downloads, sources
 
 matplotlib.use("agg")
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import nbformat
 import psutil
 
-from fmnist_utils import batch
+from fmnist_utils.batch import series
 
-NOTEBOOKS = batch.series()
+NOTEBOOKS = series.lessons()
 IGNORED = "nbval-ignore-output"
 
 # Values that make each notebook short; names that a notebook does not define are left out by ``batch``.

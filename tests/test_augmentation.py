@@ -10,7 +10,7 @@ from fmnist_utils import augmentation, data
 
 @pytest.fixture
 def pixels(small_split):
-    return tf.constant(data.to_float(small_split.images[:6]))
+    return tf.constant(data.rescale(small_split.images[:6]))
 
 
 def ours(pixels, angle=0.0, down=0.0, right=0.0, taller=0.0, wider=0.0, fill_mode="nearest"):
@@ -81,7 +81,7 @@ def test_the_composition_is_close_to_keras_three_layers_in_turn():
 
 
 def test_each_image_and_each_seed_draws_for_itself(pixels):
-    augment = augmentation.Augmentation()
+    augment = augmentation.RandomAffine()
     same = tf.repeat(pixels[:1], 5, axis=0)
     first, again, other = (np.asarray(augment(same, [0, seed])) for seed in (1, 1, 2))
     assert np.array_equal(first, again)
@@ -95,7 +95,7 @@ def test_draws_fill_their_ranges_evenly():
     """The angle of a tilted line, measured after rotation alone, is uniform within ±10 degrees."""
     line = np.zeros((400, 28, 28, 1), "float32")
     line[:, 14, :] = 1.0
-    turned = np.asarray(augmentation.Augmentation(10.0, 0.0, 0.0)(tf.constant(line), [0, 3]))[..., 0]
+    turned = np.asarray(augmentation.RandomAffine(10.0, 0.0, 0.0)(tf.constant(line), [0, 3]))[..., 0]
     rows = np.arange(28)[:, None]
     heights = [(turned[:, :, c] * rows.T).sum(1) / turned[:, :, c].sum(1) for c in (6, 21)]
     angles = np.degrees(np.arctan2(heights[0] - heights[1], 15))
@@ -105,13 +105,13 @@ def test_draws_fill_their_ranges_evenly():
 
 
 def test_no_amount_changes_nothing(pixels):
-    np.testing.assert_allclose(augmentation.Augmentation(0, 0, 0)(pixels, [0, 0]), pixels, atol=1e-6)
+    np.testing.assert_allclose(augmentation.RandomAffine(0, 0, 0)(pixels, [0, 0]), pixels, atol=1e-6)
 
 
 def test_flip_and_shift_moves_by_whole_pixels(pixels):
     """Each result is one of the 2 x 9 that there are, and all of these come up."""
     images = np.repeat(pixels.numpy()[:1], 600, axis=0)
-    moved = augmentation.FlipAndShift(1)(tf.constant(images), tf.constant([3, 4])).numpy()
+    moved = augmentation.RandomFlipShift(1)(tf.constant(images), tf.constant([3, 4])).numpy()
     padded = np.pad(images[0, ..., 0], 1)
     windows = [padded[row : row + 28, column : column + 28] for row in range(3) for column in range(3)]
     padded = padded[:, ::-1]
@@ -122,14 +122,16 @@ def test_flip_and_shift_moves_by_whole_pixels(pixels):
 
 
 def test_flip_and_shift_depends_on_the_seed_alone(pixels):
-    augment = augmentation.FlipAndShift(2)
+    augment = augmentation.RandomFlipShift(2)
     first, again, other = (augment(pixels, tf.constant(seed)).numpy() for seed in ([1, 2], [1, 2], [1, 3]))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
 
 
 def test_cutout_blackens_a_square_whose_centre_may_be_any_pixel():
-    cut = augmentation.FlipAndShift(0, flip=False, cutout=8)(tf.ones((4_000, 28, 28, 1)), tf.constant([3, 4]))
+    cut = augmentation.RandomFlipShift(0, flip=False, cutout=8)(
+        tf.ones((4_000, 28, 28, 1)), tf.constant([3, 4])
+    )
     black = cut.numpy()[..., 0] == 0
     rows, columns = black.any(axis=2), black.any(axis=1)
     np.testing.assert_array_equal(black, rows[:, :, np.newaxis] & columns[:, np.newaxis])

@@ -1,7 +1,8 @@
 """Metrics, intervals and comparisons, against values worked out by other means."""
 
+import json
+
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, log_loss
 
@@ -28,7 +29,7 @@ def test_probabilities_of_another_shape_are_refused():
 
 
 def test_wilson_interval_is_the_textbooks():
-    interval = evaluation.accuracy_interval(np.arange(100) < 90)
+    interval = evaluation.wilson_interval(np.arange(100) < 90)
     assert interval.estimate == 0.9
     assert (interval.low, interval.high) == pytest.approx((0.8256, 0.9448), abs=1e-4)
     assert str(interval) == "0.9000 [0.8256, 0.9448]"
@@ -100,44 +101,16 @@ def test_predicted_counts_bound_the_truth(predictions):
     assert most - fewest < 0.05 * matrix.sum()
 
 
-def test_a_band_is_four_standard_deviations_about_the_replicates_mean(capsys):
-    seeds = [0.899, 0.9, 0.901]
-    evaluation.print_bands({"in": 0.9039, "out": 0.9041}, {"in": seeds, "out": seeds, "other": seeds})
-    assert capsys.readouterr().out == ("in   within 0.8960 to 0.9040: yes\nout  within 0.8960 to 0.9040: no\n")
-
-
-def test_a_bands_standard_deviation_is_that_of_all_steady_set_ups(capsys):
-    evaluation.print_bands({"a": 0.9}, {"a": [0.9, 0.9], "b": [0.799, 0.8, 0.801], "wild": [0.5, 0.6]})
-    assert capsys.readouterr().out == "a  within 0.8972 to 0.9028: yes\n"
-
-
-def test_a_band_is_at_most_two_points_wide_and_not_given_where_that_is_too_narrow(capsys):
-    evaluation.print_bands({"a": 0.9101, "b": 0.9}, {"a": [0.897, 0.9, 0.903], "b": [0.894, 0.9, 0.906]})
-    assert capsys.readouterr().out == (
-        "a  within 0.8900 to 0.9100: no\nb  no band: seeds differ by a standard deviation of 0.006\n"
-    )
-
-
-def test_a_band_of_less_than_three_standard_deviations_either_way_is_not_given(capsys):
-    evaluation.print_bands({"a": 0.9}, {"a": [0.8965, 0.9, 0.9035]})
-    assert capsys.readouterr().out == "a  no band: seeds differ by a standard deviation of 0.004\n"
-
-
-def test_what_was_not_replicated_has_no_band(capsys):
-    evaluation.print_bands({"a": 0.9}, {"a": [0.9]})
-    assert capsys.readouterr().out == "a  no band: nothing with these parameters was replicated\n"
-
-
 def test_the_smallest_difference_is_found_as_often_as_promised():
     images, differing = 2_000, 0.1
-    difference = evaluation.smallest_difference(images, differing, power=0.8)
+    difference = evaluation.minimum_detectable_difference(images, differing, power=0.8)
     rng = np.random.default_rng(0)
     better = rng.binomial(1, (differing + difference) / 2 / differing, (400, images)).astype(bool)
     differs = rng.random((400, images)) < differing
     found = [evaluation.mcnemar(~d | wins, ~d | ~wins) < 0.05 for d, wins in zip(differs, better, strict=True)]
     assert 0.7 < np.mean(found) < 0.88
     with pytest.raises(ValueError, match="too few to find a difference"):
-        evaluation.smallest_difference(10_000, 0.0005)
+        evaluation.minimum_detectable_difference(10_000, 0.0005)
 
 
 def test_optimism_is_the_luck_of_the_best_on_the_images_that_chose_it():
@@ -150,31 +123,71 @@ def test_optimism_is_the_luck_of_the_best_on_the_images_that_chose_it():
     assert evaluation.optimism(one_is_best, 50) == 0
 
 
-def test_answers_are_yes_or_no(capsys):
-    evaluation.print_answers({"one": True, "three": False})
-    assert capsys.readouterr().out == "one    yes\nthree  no\n"
+def drawn(sharper: float, n: int = 40_000, seed: int = 0) -> evaluation.Predictions:
+    """Labels drawn from known probabilities, shown as a model would that has sharpened these."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0, 2, (n, 10))
+    true = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    labels = (true.cumsum(1) > rng.random((n, 1))).argmax(1)
+    shown = np.exp(sharper * logits)
+    return evaluation.Predictions(shown / shown.sum(1, keepdims=True), labels)
 
 
-def test_a_column_over_seeds_is_in_their_order_and_numbers_in_texts_are_numbers():
-    table = pd.DataFrame(
-        {
-            "model_name": ["a", "a", "b"],
-            "SEED": [1, 0, 0],
-            "val_accuracy": [0.2, 0.1, 0.3],
-            "val_loss_by_epoch": ["3 4", "1 2", "5 6"],
-            "confusion_matrix": [" ".join(map(str, range(i, i + 100))) for i in (7, 0, 9)],
-        }
+def test_true_probabilities_have_no_calibration_error_and_sharpened_ones_have():
+    assert evaluation.calibration_curve(drawn(1.0)).expected_calibration_error < 0.01
+    found = evaluation.calibration_curve(drawn(2.0))
+    assert found.expected_calibration_error > 0.1
+    assert found.counts.sum() == 40_000
+    filled = found.counts > 100
+    assert (found.confidence > found.accuracy)[filled][3:].all(), "overconfident"
+
+
+def test_the_expected_error_is_the_mean_over_images():
+    probabilities = np.zeros((4, 10))
+    probabilities[:, 0], probabilities[:, 1] = [0.9, 0.9, 0.9, 0.6], [0.1, 0.1, 0.1, 0.4]
+    found = evaluation.calibration_curve(evaluation.Predictions(probabilities, np.array([0, 0, 1, 0])), bins=10)
+    assert found.counts.tolist() == [0, 0, 0, 0, 0, 1, 0, 0, 3, 0]
+    assert found.expected_calibration_error == pytest.approx((3 * abs(0.9 - 2 / 3) + abs(0.6 - 1)) / 4)
+
+
+def test_the_temperature_undoes_what_sharpened():
+    found = evaluation.fit_temperature(drawn(2.0))
+    assert found == pytest.approx(2.0, rel=0.03)
+    other = drawn(2.0, seed=1)
+    scaled = evaluation.with_temperature(other, found)
+    assert evaluation.calibration_curve(scaled).expected_calibration_error < 0.01
+    assert np.array_equal(scaled.classes, other.classes)
+    assert np.allclose(scaled.probabilities.sum(1), 1)
+
+
+def test_sure_answers_come_first():
+    probabilities = np.full((4, 10), 0.01)
+    probabilities[np.arange(4), 0] = [0.6, 0.9, 0.8, 0.7]
+    predictions = evaluation.Predictions(probabilities, np.array([1, 0, 0, 1]))
+    coverage, accuracy = evaluation.accuracy_coverage_curve(predictions)
+    assert coverage.tolist() == [0.25, 0.5, 0.75, 1.0]
+    assert accuracy == pytest.approx([1, 1, 2 / 3, 1 / 2])
+    assert evaluation.threshold_for(predictions, 0.98) == 0.8
+    assert evaluation.threshold_for(predictions, 0.6) == 0.7
+    wrong = evaluation.Predictions(probabilities, np.full(4, 5))
+    assert evaluation.threshold_for(wrong, 0.98) > 1
+
+
+def test_what_is_kept_of_a_model_is_json_and_chosen_on_validation():
+    tested, validated = drawn(2.0), drawn(2.0, seed=1)
+    kept = evaluation.scores_to_keep(tested, validated)
+    assert json.loads(json.dumps(kept)) == kept
+    assert kept["test_accuracy"] == tested.accuracy
+    assert kept["scaled_calibration_error"] < 0.01 < kept["calibration_error"]
+    assert kept["temperature"] == evaluation.fit_temperature(validated)
+    assert kept["sure_coverage"] == pytest.approx(
+        (evaluation.accuracy_coverage_curve(validated)[1] >= 0.98).mean(), abs=0.02
     )
-    assert evaluation.over_seeds(table, "val_accuracy", model_name="a").tolist() == [0.1, 0.2]
-    assert evaluation.over_seeds(table, "val_loss_by_epoch", model_name="a").tolist() == [[1, 2], [3, 4]]
-    matrices = evaluation.over_seeds(table, "confusion_matrix", model_name="a")
-    assert matrices.shape == (2, 10, 10) and matrices[1, 0, 0] == 7 and matrices[0, 9, 9] == 99
-
-
-def test_the_kept_replicates_are_five_seeds_of_seven_models():
-    kept = evaluation.replicates("confusion_matrix")
-    assert len(kept) == 7
-    for name, matrices in kept.items():
-        assert matrices.shape == (5, 10, 10) and (matrices.sum(axis=2) == 1000).all(), name
-        accuracy = matrices.diagonal(axis1=1, axis2=2).sum(axis=1) / 10_000
-        assert accuracy == pytest.approx(evaluation.replicates("test_accuracy")[name], abs=1e-5)
+    matrix = np.array(kept["confusion_matrix"].split(), int).reshape(10, 10)
+    assert np.trace(matrix) / matrix.sum() == pytest.approx(tested.accuracy)
+    never = evaluation.scores_to_keep(
+        evaluation.Predictions(tested.probabilities, (tested.classes + 1) % 10), validated
+    )
+    assert never["sure_accuracy"] == 0
+    unsure = evaluation.Predictions(validated.probabilities, (validated.classes + 1) % 10)
+    assert evaluation.scores_to_keep(tested, unsure)["sure_accuracy"] is None

@@ -95,7 +95,7 @@ def test_intervals_draw_estimates_bounds_and_zero():
 
 
 def test_strips_draw_every_point_and_one_deviation():
-    figure = plots.strips({"a": [1.0, 2.0, 3.0], "b": [5.0]}, "score")
+    figure = plots.strip_plot({"a": [1.0, 2.0, 3.0], "b": [5.0]}, "score")
     axis = figure.axes[0]
     points = [line for line in axis.lines if line.get_marker() == "o"]
     assert [list(line.get_xdata()) for line in points] == [[1.0, 2.0, 3.0], [5.0]]
@@ -106,7 +106,7 @@ def test_strips_draw_every_point_and_one_deviation():
 
 def test_by_value_draws_means_and_points_for_each_group():
     table = pd.DataFrame({"rate": [2, 2, 1, 1], "score": [0.1, 0.3, 0.5, 0.7], "model": ["a", "a", "b", "b"]})
-    axis = plots.by_value(table, "rate", "score", "model").axes[0]
+    axis = plots.point_plot(table, "rate", "score", "model").axes[0]
     assert [text.get_text() for text in axis.get_xticklabels()] == ["1", "2"]
     assert [text.get_text() for text in axis.get_legend().get_texts()] == ["a", "b"]
     points = [line.get_xydata().round(3).tolist() for line in axis.lines if line.get_linestyle() == "None"]
@@ -116,7 +116,7 @@ def test_by_value_draws_means_and_points_for_each_group():
 @pytest.mark.parametrize("models", ["aabb", "aaaa", "1122"])
 def test_by_value_needs_no_legend_for_one_group_or_where_the_axis_names_them(models):
     table = pd.DataFrame({"net": list("1122"), "score": [0.1, 0.3, 0.5, 0.7], "model": list(models)})
-    legend = plots.by_value(table, "net", "score", "model").axes[0].get_legend()
+    legend = plots.point_plot(table, "net", "score", "model").axes[0].get_legend()
     assert legend is None or len(legend.get_texts()) > 1
 
 

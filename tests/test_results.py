@@ -2,21 +2,21 @@
 
 import itertools
 
-import champion_ideas
 import numpy as np
 import pandas as pd
 import pytest
 
-from fmnist_utils import batch, corruptions, data, grid, publish, runs
-
-FIGURES = runs.PROJECT / "figures"
+from fmnist_utils import corruptions, data, results
+from fmnist_utils.batch import grid, publish, series
+from fmnist_utils.support import files
+from studies.champion import ideas as champion_ideas
 
 
 @pytest.mark.parametrize(
     "name", ["tuning", "replicates", "claims", "robustness", "champion_ideas", "champion_schedules"]
 )
 def test_a_kept_table_says_how_it_was_made(name):
-    first = (FIGURES / f"{name}.csv").read_text().splitlines()[0]
+    first = (results.FOLDER / f"{name}.csv").read_text().splitlines()[0]
     assert first.startswith("# ") and "ritten by" in first
 
 
@@ -32,29 +32,27 @@ def test_a_kept_table_says_how_it_was_made(name):
     ],
 )
 def test_kept_results_are_those_of_their_grids(name, grids, varied):
-    form = grid.Notebook(batch.NOTEBOOKS / "one_training.ipynb")
-    files = [batch.NOTEBOOKS / file for file in grids]
-    planned = [form.complete(run) for file in files for run in grid.plan(form, grid.read(file), {})]
-    results = pd.read_csv(FIGURES / f"{name}.csv", comment="#")
-    names = [name for name in results if name in planned[0]]
+    form = grid.Notebook(series.NOTEBOOKS / "one_training.ipynb")
+    paths = [files.PROJECT / "studies" / "grids" / file for file in grids]
+    planned = [form.complete(run) for path in paths for run in grid.plan(form, grid.read(path), {})]
+    kept = results.table(name)
+    names = [name for name in kept if name in planned[0]]
     assert varied <= set(names)
     assert sorted(tuple(run[name] for name in names) for run in planned) == sorted(
-        results[names].itertuples(index=False, name=None)
+        kept[names].itertuples(index=False, name=None)
     )
 
 
 def test_the_replicates_are_five_seeds_of_each_model_of_lesson_5():
-    results = pd.read_csv(FIGURES / "replicates.csv", comment="#")
+    kept = results.table("replicates")
     names = {"dense", "two_conv", "three_conv", "blog", "control", "batchnorm", "augmented"}
-    assert sorted(zip(results["model_name"], results["SEED"], strict=True)) == [
+    assert sorted(zip(kept["model_name"], kept["SEED"], strict=True)) == [
         (name, seed) for name in sorted(names) for seed in range(5)
     ]
 
 
 def test_a_set_up_that_was_trained_for_both_files_came_out_alike():
-    replicates, claims = (
-        pd.read_csv(FIGURES / f"{name}.csv", comment="#") for name in ("replicates", "claims")
-    )
+    replicates, claims = results.table("replicates"), results.table("claims")
     control = claims[(claims["model_name"] == "control") & (claims["DROPOUT"] == 0.5)]
     again = replicates[replicates["model_name"] == "control"]
     assert len(control) == len(again) == 5
@@ -62,45 +60,45 @@ def test_a_set_up_that_was_trained_for_both_files_came_out_alike():
 
 
 def test_the_readme_has_the_replicates_means_and_deviations():
-    readme = (runs.PROJECT / "README.md").read_text(encoding="utf-8")
+    readme = (files.PROJECT / "README.md").read_text(encoding="utf-8")
     assert publish.replicates_table() in readme
-    kept = pd.read_csv(FIGURES / "replicates.csv", comment="#")
+    kept = results.table("replicates")
     for name, tested in kept.groupby("model_name")["test_accuracy"]:
         row = next(line for line in readme.splitlines() if line.startswith(f"| {name} | 5 |"))
         assert f"{tested.mean():.2%} ± {tested.std():.2%} | {tested.min():.2%} to {tested.max():.2%}" in row
 
 
 def test_robustness_has_each_model_seed_kind_and_severity():
-    table = pd.read_csv(FIGURES / "robustness.csv", comment="#")
+    table = results.table("robustness")
     models = ("dense", "two_conv", "blog", "batchnorm", "augmented")
     degrees = [(kind, severity) for kind in corruptions.KINDS for severity in corruptions.SEVERITIES]
     degrees += [("none", 0), ("mirrored", 1), ("upside down", 1)]
     expected = {(name, seed, *degree) for name in models for seed in range(5) for degree in degrees}
     assert len(table) == len(expected)
     assert set(table[["model_name", "SEED", "kind", "severity"]].itertuples(index=False, name=None)) == expected
-    replicates = pd.read_csv(FIGURES / "replicates.csv", comment="#").set_index(["model_name", "SEED"])
+    replicates = results.table("replicates").set_index(["model_name", "SEED"])
     whole = table[table["kind"] == "none"].set_index(["model_name", "SEED"])["accuracy"]
     assert (whole - replicates["test_accuracy"].reindex(whole.index)).abs().max() < 0.01, "half of the images"
 
 
 def test_the_recipe_has_five_seeds_of_fifteen_epochs():
-    recipe = runs.read_json(FIGURES / "recipe.json")
+    recipe = results.record("recipe")
     for key in ("accuracy", "test_accuracy", "test_loss"):
         assert np.shape(recipe[key]) == (5, 15), key
-    assert recipe["command"] == "python tests/bench/recipe.py"
+    assert recipe["command"] == "python -m studies.recipe"
     assert np.mean(recipe["accuracy"]) < np.mean(recipe["test_accuracy"]), "dropout and augmentation are on"
     assert 0 < np.mean(recipe["optimism_of_the_best_epoch"]) < 0.01
 
 
 def test_the_probabilities_out_of_fold_are_those_of_all_training_images():
-    kept = np.load(FIGURES / "out_of_fold.npz")["probabilities"]
+    kept = np.load(results.FOLDER / "out_of_fold.npz")["probabilities"]
     assert kept.shape == (60_000, 10) and kept.dtype == np.float16
     assert np.allclose(kept.astype(float).sum(axis=1), 1, atol=0.01)
     assert 0.91 < (kept.argmax(axis=1) == data.load().train.labels).mean() < 0.93
 
 
 def test_the_ideas_were_trained_as_their_recipes_say():
-    table = pd.read_csv(FIGURES / "champion_ideas.csv", comment="#")
+    table = results.table("champion_ideas")
     again = itertools.product(["as it is", *champion_ideas.CONFIRMED], [7], range(1, 6))
     planned = [*itertools.product(champion_ideas.SINGLE, [7], [0]), *again]
     planned += itertools.product(champion_ideas.LONG, [36], [0])
@@ -114,7 +112,7 @@ def test_the_ideas_were_trained_as_their_recipes_say():
 
 
 def test_the_schedules_have_their_seeds_and_kept_to_their_minutes():
-    table = pd.read_csv(FIGURES / "champion_schedules.csv", comment="#")
+    table = results.table("champion_schedules")
     planned = [
         (model, minutes, seed, epochs)
         for model, (_, schedules) in champion_ideas.SCHEDULES.items()
@@ -130,7 +128,7 @@ def test_the_schedules_have_their_seeds_and_kept_to_their_minutes():
 
 
 def test_the_final_measurement_is_five_seeds_within_the_rules():
-    final = runs.read_json(FIGURES / "champion.json")
+    final = results.record("champion")
     assert final["epochs"] == champion_ideas.FINAL_EPOCHS
     assert len(final["seconds"]) == len(final["views_accuracy"]) == 5
     assert max(final["seconds"]) <= 600
@@ -141,3 +139,61 @@ def test_the_final_measurement_is_five_seeds_within_the_rules():
     assert np.trace(matrix) / 10_000 == pytest.approx(accuracy, abs=0.0003), (
         "averaged in the model, and outside"
     )
+
+
+def test_a_band_is_four_standard_deviations_about_the_replicates_mean(capsys):
+    seeds = [0.899, 0.9, 0.901]
+    results.print_bands({"in": 0.9039, "out": 0.9041}, {"in": seeds, "out": seeds, "other": seeds})
+    assert capsys.readouterr().out == ("in   within 0.8960 to 0.9040: yes\nout  within 0.8960 to 0.9040: no\n")
+
+
+def test_a_bands_standard_deviation_is_that_of_all_steady_set_ups(capsys):
+    results.print_bands({"a": 0.9}, {"a": [0.9, 0.9], "b": [0.799, 0.8, 0.801], "wild": [0.5, 0.6]})
+    assert capsys.readouterr().out == "a  within 0.8972 to 0.9028: yes\n"
+
+
+def test_a_band_is_at_most_two_points_wide_and_not_given_where_that_is_too_narrow(capsys):
+    results.print_bands({"a": 0.9101, "b": 0.9}, {"a": [0.897, 0.9, 0.903], "b": [0.894, 0.9, 0.906]})
+    assert capsys.readouterr().out == (
+        "a  within 0.8900 to 0.9100: no\nb  no band: seeds differ by a standard deviation of 0.006\n"
+    )
+
+
+def test_a_band_of_less_than_three_standard_deviations_either_way_is_not_given(capsys):
+    results.print_bands({"a": 0.9}, {"a": [0.8965, 0.9, 0.9035]})
+    assert capsys.readouterr().out == "a  no band: seeds differ by a standard deviation of 0.004\n"
+
+
+def test_what_was_not_replicated_has_no_band(capsys):
+    results.print_bands({"a": 0.9}, {"a": [0.9]})
+    assert capsys.readouterr().out == "a  no band: nothing with these parameters was replicated\n"
+
+
+def test_answers_are_yes_or_no(capsys):
+    results.print_answers({"one": True, "three": False})
+    assert capsys.readouterr().out == "one    yes\nthree  no\n"
+
+
+def test_a_column_over_seeds_is_in_their_order_and_numbers_in_texts_are_numbers():
+    table = pd.DataFrame(
+        {
+            "model_name": ["a", "a", "b"],
+            "SEED": [1, 0, 0],
+            "val_accuracy": [0.2, 0.1, 0.3],
+            "val_loss_by_epoch": ["3 4", "1 2", "5 6"],
+            "confusion_matrix": [" ".join(map(str, range(i, i + 100))) for i in (7, 0, 9)],
+        }
+    )
+    assert results.over_seeds(table, "val_accuracy", model_name="a").tolist() == [0.1, 0.2]
+    assert results.over_seeds(table, "val_loss_by_epoch", model_name="a").tolist() == [[1, 2], [3, 4]]
+    matrices = results.over_seeds(table, "confusion_matrix", model_name="a")
+    assert matrices.shape == (2, 10, 10) and matrices[1, 0, 0] == 7 and matrices[0, 9, 9] == 99
+
+
+def test_the_kept_replicates_are_five_seeds_of_seven_models():
+    kept = results.replicates("confusion_matrix")
+    assert len(kept) == 7
+    for name, matrices in kept.items():
+        assert matrices.shape == (5, 10, 10) and (matrices.sum(axis=2) == 1000).all(), name
+        accuracy = matrices.diagonal(axis1=1, axis2=2).sum(axis=1) / 10_000
+        assert accuracy == pytest.approx(results.replicates("test_accuracy")[name], abs=1e-5)

@@ -6,7 +6,9 @@ import optuna
 import pandas as pd
 import pytest
 
-from fmnist_utils import batch, optimizers, parameters, runs, tuning
+from fmnist_utils import parameters, results, tuning
+from fmnist_utils.fast import optimizers
+from fmnist_utils.support import files
 
 
 @pytest.mark.parametrize(
@@ -60,14 +62,14 @@ def test_a_search_that_was_kept_is_a_study_again(tmp_path):
         "RATE": optuna.distributions.FloatDistribution(1e-3, 1e-1, log=True),
         "KIND": optuna.distributions.CategoricalDistribution(["a", "b"]),
     }
-    study = tuning.read_study(path, space)
+    study = tuning.read_study(pd.read_csv(path), space)
     assert [trial.state.name for trial in study.trials] == ["COMPLETE", "PRUNED", "COMPLETE"]
     assert study.best_trial.params == {"RATE": 0.03, "KIND": "b"}, "a pruned trial does not win"
 
 
 def test_the_grid_that_confirms_is_that_of_the_kept_searchs_winner():
-    trials = pd.read_csv(runs.PROJECT / "figures" / "tuning_trials.csv")
-    grid = (batch.NOTEBOOKS / "tuning_confirmed.yaml").read_text()
+    trials = results.table("tuning_trials")
+    grid = (files.PROJECT / "studies" / "grids" / "tuning_confirmed.yaml").read_text()
     assert grid == tuning.confirmation(trials)
     trials.loc[trials["state"] == "PRUNED", "value"] = 1.0
     assert grid == tuning.confirmation(trials), "a pruned trial does not win"

@@ -9,7 +9,7 @@ import pytest
 from distributed import Client
 from helpers import wait_until
 
-from fmnist_utils import runs
+from fmnist_utils.support import files
 
 # A run that costs nothing: it leaves a model's metrics, and what it was given.
 PARAMETERS = """SEED: int = 0  # of the draw
@@ -22,7 +22,7 @@ WORK = """import os, time
 from fmnist_utils import runs
 print("cores", os.environ["OMP_NUM_THREADS"], "memory", os.environ.get("FMNIST_MEMORY_MB"))
 folder = runs.runs_dir() / "models" / "tiny-1"
-runs.write_json(folder / "metrics.json", {
+files.write_json(folder / "metrics.json", {
     "name": "tiny", "parameters": 7, "precision": "float32", "accuracy": 1.0, "loss": 0.1, "seconds": 0.1,
     "val_accuracy": round(RATE + SEED / 1000, 4), "val_loss": 0.2})
 (folder / "model.keras").write_bytes(b"weights")"""
@@ -57,7 +57,7 @@ def command(notebook: Path, folder: Path, *options: str) -> list[str]:
 
 
 def states(folder: Path) -> list[dict]:
-    return [runs.read_json(path) for path in folder.glob("runs/[!.]*/run.json")]
+    return [files.read_json(path) for path in folder.glob("runs/[!.]*/run.json")]
 
 
 def left_behind(folder: Path) -> list[Path]:

@@ -12,7 +12,8 @@ import distributed
 import distributed.comm
 from distributed.system import MEMORY_LIMIT
 
-from fmnist_utils import batch, cores, fingerprint, worker
+from fmnist_utils.batch import series, worker
+from fmnist_utils.support import cores, fingerprint
 
 PATIENCE = 15.0  # seconds, for a scheduler's first answer
 
@@ -40,21 +41,21 @@ def client(scheduler: str | None, jobs: int) -> Iterator[distributed.Client]:
             yield found
         return
     try:
-        asyncio.run(_knock(scheduler))
+        asyncio.run(_connect(scheduler))
     except (OSError, ValueError, TypeError) as error:  # the last for tls:// without certificates
-        raise batch.BatchError(f"No Dask scheduler answers at {scheduler} ({error}).") from None
+        raise series.BatchError(f"No Dask scheduler answers at {scheduler} ({error}).") from None
     with distributed.Client(scheduler, set_as_default=False) as found:
         yield found
 
 
-async def _knock(scheduler: str) -> None:
+async def _connect(scheduler: str) -> None:
     """Connect once and go; a ``Client`` that finds nobody would talk for half a minute."""
     arguments = distributed.Security().get_connection_args("client")
     comm = await distributed.comm.connect(scheduler, timeout=PATIENCE, **arguments)
     await comm.close()
 
 
-def require_fit(client: distributed.Client) -> None:
+def require_compatible(client: distributed.Client) -> None:
     """Look at every worker that is there, or comes within some seconds if none is.
 
     Raises:
@@ -62,14 +63,14 @@ def require_fit(client: distributed.Client) -> None:
     """
     with suppress(TimeoutError):
         client.wait_for_workers(1, timeout=PATIENCE)
-    answers = client.run(worker.unfit, fingerprint.package(), on_error="return")
+    answers = client.run(worker.incompatibility, fingerprint.package(), on_error="return")
     wrong = [
         f"{address} {f'cannot load fmnist_utils as it is here: {why!r}' if isinstance(why, Exception) else why}"
         for address, why in answers.items()
         if why is not None
     ]
     if wrong:
-        raise batch.RefusedError("Not every worker can do these runs. " + "; ".join(wrong) + ".")
+        raise series.RefusedError("Not every worker can do these runs. " + "; ".join(wrong) + ".")
 
 
 def cancel(client: distributed.Client, futures: list[distributed.Future]) -> None:
@@ -88,7 +89,7 @@ def _local_cluster(jobs: int) -> distributed.LocalCluster:
         n_workers=jobs,
         threads_per_worker=1,
         memory_limit=MEMORY_LIMIT // jobs,
-        env={"OMP_NUM_THREADS": str(cores.share(jobs))} | batch.data_folder(),
+        env={"OMP_NUM_THREADS": str(cores.per_process(jobs))} | series.data_folder(),
         dashboard_address="127.0.0.1:0",
         silence_logs="CRITICAL",
     )

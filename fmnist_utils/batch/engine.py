@@ -18,7 +18,8 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
-from fmnist_utils import kernels, progress
+from fmnist_utils.batch import kernels
+from fmnist_utils.support import progress
 
 _ENGINE = "fmnist_utils"
 _running: dict["_Client", str] = {}

@@ -17,10 +17,11 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 
 MODULE = "ipykernel_launcher"
+MEMORY = "FMNIST_MEMORY_MB"  # in a kernel's environment: the most memory that it may write to, on Linux
 
 
 class KernelManager(AsyncKernelManager):
-    """Jupyter's manager, with sockets in the file system and kernels out of the nursery.
+    """Jupyter's manager; on Linux with sockets in the file system and kernels out of the nursery.
 
     Free TCP ports are looked for before the kernel takes them, and among hundreds of kernels another may
     have taken them by then; the name of a socket is its kernel's own.
@@ -28,7 +29,7 @@ class KernelManager(AsyncKernelManager):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        if can_fork():
+        if sys.platform == "linux":
             sockets = Path(tempfile.gettempdir()) / f"kernel-{uuid.uuid4()}"  # the system limits its length
             self.transport, self.ip, self.connection_file = "ipc", str(sockets), f"{sockets}.json"
             self.provisioner = _Provisioner(kernel_id="", kernel_spec=self.kernel_spec, parent=self)
@@ -40,16 +41,26 @@ def can_fork() -> bool:
 
 
 class _Provisioner(LocalProvisioner):
-    """Jupyter's provisioner, which asks the nursery for what would be a new Python process."""
+    """Jupyter's provisioner, which asks the nursery for what would be a new process, and limits memory."""
 
     async def launch_kernel(self, cmd: list[str], **options: Any):
-        if MODULE not in cmd or cmd[0] != sys.executable:
-            return await super().launch_kernel(cmd, **options)  # another language, another environment
-        self.process = _nursery(options["env"].get("OMP_NUM_THREADS", "")).fork(
-            argv=cmd[cmd.index(MODULE) + 1 :], cwd=str(options.get("cwd") or Path.cwd()), env=options["env"]
-        )
-        self.pid = self.pgid = self.process.pid
+        environment = options["env"]
+        if can_fork() and MODULE in cmd and cmd[0] == sys.executable:
+            self.process = _nursery(environment.get("OMP_NUM_THREADS", "")).fork(
+                argv=cmd[cmd.index(MODULE) + 1 :], cwd=str(options.get("cwd") or Path.cwd()), env=environment
+            )
+            self.pid = self.pgid = self.process.pid
+        else:  # or it is another language's, another environment's
+            await super().launch_kernel(cmd, **options)
+        _limit_memory(self.process.pid, environment.get(MEMORY, ""))
         return self.connection_info
+
+
+def _limit_memory(pid: int, megabytes: str) -> None:
+    """What asks for more gets a ``MemoryError``, or ends."""
+    if megabytes:
+        with suppress(psutil.NoSuchProcess):  # it has ended already
+            psutil.Process(pid).rlimit(psutil.RLIMIT_DATA, (int(megabytes) * 2**20,) * 2)
 
 
 class _Nursery:
@@ -58,7 +69,7 @@ class _Nursery:
     def __init__(self, environment: dict[str, str]) -> None:
         self._lock = threading.Lock()
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "fmnist_utils.nursery"],
+            [sys.executable, "-P", "-m", "fmnist_utils.batch.nursery"],
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -20,8 +20,6 @@ from typing import Any
 
 import numpy
 
-from fmnist_utils import limits
-
 PR_SET_PDEATHSIG = 1  # of Linux's prctl: the signal that a process gets when its parent ends
 
 
@@ -29,7 +27,7 @@ def main() -> None:
     """Serve until stdin ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever gives the orders
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system then clears ended kernels away
-    _import_the_slow()
+    _preload()
     gc.collect()
     gc.freeze()  # or the copies' first collection would write to every page
     for line in sys.stdin:
@@ -44,7 +42,7 @@ def main() -> None:
         print(pid, flush=True)
 
 
-def _import_the_slow() -> None:
+def _preload() -> None:
     import ipykernel.kernelapp  # noqa: F401
     import matplotlib  # noqa: F401
     import pandas  # noqa: F401
@@ -53,7 +51,7 @@ def _import_the_slow() -> None:
     import sklearn.manifold  # noqa: F401
     import sklearn.metrics  # noqa: F401
 
-    from fmnist_utils import evaluation, training  # noqa: F401
+    from fmnist_utils.support import startup  # noqa: F401
 
 
 def _become_kernel(order: dict[str, Any], parent: int) -> None:
@@ -69,7 +67,6 @@ def _become_kernel(order: dict[str, Any], parent: int) -> None:
     os.environ.update(order["env"])
     tempfile.tempdir = None  # it was looked up for this process
     os.chdir(order["cwd"])
-    limits.apply()
     numpy.random.seed()  # or all copies would draw the same
     gc.unfreeze()
     from ipykernel import kernelapp

@@ -7,15 +7,16 @@ from typing import Any
 
 import nbformat
 import numpy as np
-import pandas as pd
 
-from fmnist_utils import batch, evaluation, runs
+from fmnist_utils import results
+from fmnist_utils.batch import series
+from fmnist_utils.support import files, formatting
 
 MARKS = ("<!-- results: written by make publish -->", "<!-- end of results -->")
 KEPT_METADATA = ("tags", "jupyter", "scrolled")
 
 
-def publish(folder: Path, project: Path = runs.PROJECT) -> None:
+def publish(folder: Path, project: Path = files.PROJECT) -> None:
     """Copy a run's notebooks, figures and table into the project, all or none.
 
     Args:
@@ -26,10 +27,10 @@ def publish(folder: Path, project: Path = runs.PROJECT) -> None:
         BatchError: the run is not complete, has parameters, or its notebooks were edited since; or the
             README lacks the marks between which the table stands.
     """
-    state = runs.read_json(folder / "run.json")
-    names = [path.name for path in batch.series(project / "notebooks")]
+    state = files.read_json(folder / "run.json")
+    names = [path.name for path in series.lessons(project / "notebooks")]
     if state["status"] != "complete" or state["parameters"] or state["notebooks"] != names:
-        raise batch.BatchError(
+        raise series.BatchError(
             f"{folder} is not a complete run of the whole series with its default parameters."
         )
     with tempfile.TemporaryDirectory(dir=project, prefix=".publishing-") as beside:
@@ -45,19 +46,21 @@ def publish(folder: Path, project: Path = runs.PROJECT) -> None:
 
 def _prepare(folder: Path, project: Path, prepared: Path, state: dict[str, Any]) -> None:
     """Lay out everything that will be published; whatever can fail fails here."""
-    (prepared / "notebooks").mkdir()
-    (prepared / "figures").mkdir()
+    for room in ("notebooks", "figures", "results"):
+        (prepared / room).mkdir()
     for name in state["notebooks"]:
         clean = cleaned(folder / "notebooks" / name)
         _require_same_source(clean, project / "notebooks" / name)
         nbformat.write(clean, prepared / "notebooks" / name)
-    for path in [*(folder / "figures").glob("*.png"), folder / "results.md", folder / "results.json"]:
+    for path in (folder / "figures").glob("*.png"):
         shutil.copyfile(path, prepared / "figures" / path.name)
-    runs.write_json(prepared / "figures" / batch.SECONDS.name, state["seconds"])
+    for ending in (".md", ".json"):
+        shutil.copyfile(folder / f"results{ending}", prepared / "results" / f"published{ending}")
+    files.write_json(prepared / "results" / series.SECONDS.name, state["seconds"])
     table = (folder / "results.md").read_text(encoding="utf-8")
     table = f"{table.strip()}\n\n{replicates_table()}"
     readme = with_table((project / "README.md").read_text(encoding="utf-8"), table)
-    runs.write_text(prepared / "README.md", readme)
+    files.write_text(prepared / "README.md", readme)
 
 
 def cleaned(path: Path) -> nbformat.NotebookNode:
@@ -79,7 +82,7 @@ def with_table(readme: str, table: str, marks: tuple[str, str] = MARKS) -> str:
     """The README with the table between its two marks."""
     start, end = marks
     if start not in readme or end not in readme.partition(start)[2]:
-        raise batch.BatchError(f"README.md lacks the marks of the table: {start} and {end}")
+        raise series.BatchError(f"README.md lacks the marks of the table: {start} and {end}")
     before, _, rest = readme.partition(start)
     _, _, after = rest.partition(end)
     return f"{before}{start}\n{table.strip()}\n{end}{after}"
@@ -87,13 +90,11 @@ def with_table(readme: str, table: str, marks: tuple[str, str] = MARKS) -> str:
 
 def replicates_table() -> str:
     """The set-ups and the champion over seeds as a Markdown table, the best on validation images first."""
-    validation, tested = (evaluation.replicates(f"{part}_accuracy") for part in ("val", "test"))
-    calibration = evaluation.replicates("calibration_error")
-    final = runs.read_json(runs.PROJECT / "figures" / "champion.json")
-    schedules = pd.read_csv(runs.PROJECT / "figures" / "champion_schedules.csv", comment="#")
-    validation["champion"] = evaluation.over_seeds(
-        schedules, "views_accuracy", model_name="champion", schedule=10
-    )
+    validation, tested = (results.replicates(f"{part}_accuracy") for part in ("val", "test"))
+    calibration = results.replicates("calibration_error")
+    final = results.record("champion")
+    schedules = results.table("champion_schedules")
+    validation["champion"] = results.over_seeds(schedules, "views_accuracy", model_name="champion", schedule=10)
     tested["champion"], calibration["champion"] = final["views_accuracy"], final["calibration_error"]
     rows = [
         [
@@ -107,7 +108,7 @@ def replicates_table() -> str:
         for name in sorted(tested, key=lambda name: -np.mean(validation[name]))
     ]
     header = ["model", "seeds", "validation (mean ± sd)", "test (mean ± sd)", "range", "calibration error"]
-    return runs.markdown_table(header, rows)
+    return formatting.markdown_table(header, rows)
 
 
 def _joined(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
@@ -125,6 +126,6 @@ def _joined(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]
 def _require_same_source(executed: nbformat.NotebookNode, committed: Path) -> None:
     sources = [[cell.source for cell in nb.cells] for nb in (executed, nbformat.read(committed, as_version=4))]
     if sources[0] != sources[1]:
-        raise batch.BatchError(
+        raise series.BatchError(
             f"{committed.name} was edited after the run. Run the series again, then publish."
         )

@@ -1,14 +1,12 @@
 """A sweep's results: one tidy table, the ranking over seeds, and pictures. No TensorFlow here."""
 
-import os
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from fmnist_utils import batch, runs
+from fmnist_utils.batch import series
+from fmnist_utils.support import files, formatting
 
 # What Keras measures after each epoch.
 CURVES = ("accuracy", "loss", "val_accuracy", "val_loss")
@@ -18,7 +16,7 @@ FINISHED = (
     *("scaled_calibration_error", "sure_coverage", "sure_accuracy", "confusion_matrix"),
 )
 # What a model's metrics.json has and the table keeps, and what it is called there. A parameter of the same
-# name, in whichever case (SQLite does not tell them apart), gets an underscore.
+# name, in whichever case (spreadsheets and databases may not tell them apart), gets an underscore.
 METRICS = {
     "name": "model_name",
     "parameters": "weights",
@@ -37,7 +35,7 @@ def table(folder: Path) -> pd.DataFrame:
     parameters by name (``attrs["parameters"]`` lists them); the model's metrics; ``seconds`` of the whole
     run; on what it ran; ``error``; ``executed``, where the notebook is, relative to ``folder``.
     """
-    states = [runs.read_json(path) for path in sorted(folder.glob("runs/[!.]*/run.json"))]
+    states = [files.read_json(path) for path in sorted(folder.glob("runs/[!.]*/run.json"))]
     names = dict.fromkeys(name for state in states for name in state["parameters"])
     taken = {column for state in states for column in _common(state)} | set(METRICS.values())
     columns = {name: f"{name}_" if name.lower() in taken else name for name in names}
@@ -47,16 +45,10 @@ def table(folder: Path) -> pd.DataFrame:
 
 
 def write_table(folder: Path) -> pd.DataFrame:
-    """Write the table of a sweep as ``results.csv`` and as the table ``results`` of ``results.sqlite``."""
+    """Write the table of a sweep as ``results.csv``."""
     found = table(folder)
-    if found.empty:  # SQLite knows no table without columns
-        return found
-    runs.write_text(folder / "results.csv", found.to_csv(index=False))
-    beside = folder / ".results.sqlite"
-    beside.unlink(missing_ok=True)
-    with closing(sqlite3.connect(beside)) as database:
-        found.to_sql("results", database, index=False)
-    os.replace(beside, folder / "results.sqlite")
+    if len(found):
+        files.write_text(folder / "results.csv", found.to_csv(index=False))
     return found
 
 
@@ -82,7 +74,7 @@ def write_small(folder: Path, path: Path, by_epoch: bool = False) -> None:
         for key in CURVES:
             small[f"{key}_by_epoch"] = [" ".join(f"{value:.4f}" for value in one[key]) for one in histories]
     text = small.sort_values(names).to_csv(index=False)
-    runs.write_text(path, f"# {_origin(found)}\n{text}")
+    files.write_text(path, f"# {_origin(found)}\n{text}")
 
 
 def ranking(found: pd.DataFrame) -> pd.DataFrame:
@@ -125,7 +117,7 @@ def write(folder: Path) -> str:
     """
     found = write_table(folder)
     if found.empty:
-        raise batch.RefusedError(f"{folder} holds no runs of a sweep.")
+        raise series.RefusedError(f"{folder} holds no runs of a sweep.")
     lines = [_counts(found)]
     trained = _trained(found)
     if len(trained):
@@ -135,7 +127,7 @@ def write(folder: Path) -> str:
     failed = found[found["status"] == "failed"]
     lines += [f"failed: {run.run}: {run.error}" for run in failed.itertuples()]
     text = "\n\n".join(lines)
-    runs.write_text(folder / "report.md", text + "\n")
+    files.write_text(folder / "report.md", text + "\n")
     return text
 
 
@@ -154,7 +146,7 @@ def _origin(trained: pd.DataFrame) -> str:
 def _history(folder: Path, row: Any) -> dict[str, list[float]]:
     """Keras's history of a model of the table."""
     (path,) = (folder / "runs" / row.run / "models").glob(f"{row.model_name}-*/history.json")
-    return runs.read_json(path)
+    return files.read_json(path)
 
 
 def _rows(state: dict[str, Any], columns: dict[str, str]) -> list[dict[str, Any]]:
@@ -199,7 +191,7 @@ def _markdown(ranked: pd.DataFrame) -> str:
         + [_mean(row), f"{row['low']:.4f} to {row['high']:.4f}", str(row["runs"])]
         for _, row in ranked.head(SHOWN).iterrows()
     ]
-    text = runs.markdown_table(header, rows)
+    text = formatting.markdown_table(header, rows)
     return text if len(ranked) <= SHOWN else f"{text}\n\nThe best {SHOWN} of {len(ranked)} set-ups."
 
 
@@ -223,8 +215,10 @@ def _draw(trained: pd.DataFrame, ranked: pd.DataFrame, folder: Path) -> None:
         for label, scores in trained[SCORE].groupby(_labels(trained, keys))
         if label in points
     }
-    figures = {"ranking": plots.strips(points, "Validation accuracy", "Every run, mean and standard deviation")}
-    figures |= {name: plots.by_value(trained, name, SCORE, "model_name") for name in varied(trained)}
+    figures = {
+        "ranking": plots.strip_plot(points, "Validation accuracy", "Every run, mean and standard deviation")
+    }
+    figures |= {name: plots.point_plot(trained, name, SCORE, "model_name") for name in varied(trained)}
     for name, figure in figures.items():
         plots.save(figure, folder / "figures" / f"{name}.png")
 

@@ -11,10 +11,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from fmnist_utils import cores, grid, parameters, progress, runs
+from fmnist_utils import parameters, runs
+from fmnist_utils.batch import grid
+from fmnist_utils.support import cores, files, formatting
 
-NOTEBOOKS = runs.PROJECT / "notebooks"
-SECONDS = runs.PROJECT / "figures" / "seconds.json"  # what each notebook took in the published run
+NOTEBOOKS = files.PROJECT / "notebooks"
+SECONDS = files.PROJECT / "results" / "seconds.json"  # what each notebook took in the published run
 
 
 class BatchError(RuntimeError):
@@ -25,7 +27,7 @@ class RefusedError(BatchError):
     """A run was refused before it began."""
 
 
-def series(folder: Path = NOTEBOOKS) -> list[Path]:
+def lessons(folder: Path = NOTEBOOKS) -> list[Path]:
     """The notebooks of the series, in order; copies that JupyterLab makes beside them are none."""
     return sorted(path for path in folder.glob("*.ipynb") if re.fullmatch(r"\d\d_[a-z_]+", path.stem))
 
@@ -37,7 +39,7 @@ def resolve(names: Sequence[str]) -> list[Path]:
         BatchError: no such notebook; lists those there are.
     """
     if not names:
-        return series()
+        return lessons()
     return [_resolve_one(name) for name in names]
 
 
@@ -80,7 +82,7 @@ def data_folder() -> dict[str, str]:
 def new_folder() -> Path:
     """A name for a run folder that no other run has."""
     stamp = datetime.now().strftime("%Y-%m-%d-%H%M%S")
-    return runs.PROJECT / "runs" / f"{stamp}-{os.getpid()}"
+    return files.PROJECT / "runs" / f"{stamp}-{os.getpid()}"
 
 
 def run(notebooks: Sequence[Path], given: Mapping[str, Any], folder: Path, jobs: int = 1) -> Path:
@@ -119,15 +121,15 @@ def run(notebooks: Sequence[Path], given: Mapping[str, Any], folder: Path, jobs:
         write_results(folder)
     except BaseException as error:
         state |= {"status": "failed", "error": str(error) or type(error).__name__, "ended": runs.now()}
-        runs.write_json(folder / "run.json", state)
+        files.write_json(folder / "run.json", state)
         raise
-    runs.write_json(folder / "run.json", state | {"status": "complete", "ended": runs.now()})
+    files.write_json(folder / "run.json", state | {"status": "complete", "ended": runs.now()})
     return folder
 
 
 def longest_first(notebooks: Iterable[Path], measured: Path = SECONDS) -> list[Path]:
     """Notebooks by what they took in the published run, unknown ones first: none is then left to run alone."""
-    seconds = runs.read_json(measured) if measured.exists() else {}
+    seconds = files.read_json(measured) if measured.exists() else {}
     return sorted(notebooks, key=lambda path: -seconds.get(path.stem, float("inf")))
 
 
@@ -138,8 +140,8 @@ def write_results(folder: Path) -> str:
     if not chosen:
         return ""
     table = results_table(sorted(chosen, key=lambda m: (-m.get("test_accuracy", m["val_accuracy"]), m["name"])))
-    runs.write_json(folder / "results.json", metrics)
-    runs.write_text(folder / "results.md", table + "\n")
+    files.write_json(folder / "results.json", metrics)
+    files.write_text(folder / "results.md", table + "\n")
     return table
 
 
@@ -170,16 +172,16 @@ def results_table(metrics: Sequence[Mapping[str, Any]]) -> str:
             f"{m['test_loss']:.3f}" if tested else "–",
         ]
 
-    return runs.markdown_table(header, map(row, metrics))
+    return formatting.markdown_table(header, map(row, metrics))
 
 
 def _resolve_one(name: str) -> Path:
     if Path(name).is_file() and name.endswith(".ipynb"):
         return Path(name).resolve()
-    found = [path for path in series() if name in (path.name, path.stem, path.stem[:2])]
+    found = [path for path in lessons() if name in (path.name, path.stem, path.stem[:2])]
     found += [path for path in NOTEBOOKS.glob("[a-z]*.ipynb") if name in (path.name, path.stem)]
     if not found:
-        raise RefusedError(f"There is no notebook {name}. Known: {', '.join(path.stem for path in series())}.")
+        raise RefusedError(f"There is no notebook {name}. Known: {', '.join(path.stem for path in lessons())}.")
     return found[0]
 
 
@@ -197,7 +199,7 @@ def _claim(folder: Path, state: Mapping[str, Any]) -> None:
 
 def _settings(folder: Path, jobs: int) -> dict[str, str]:
     """Environment variables for the kernels of a run."""
-    return {"FMNIST_RUNS_DIR": str(folder), "OMP_NUM_THREADS": str(cores.share(jobs))} | data_folder()
+    return {"FMNIST_RUNS_DIR": str(folder), "OMP_NUM_THREADS": str(cores.per_process(jobs))} | data_folder()
 
 
 def _execute_all(
@@ -235,12 +237,12 @@ def _execute(notebook: Path, values: Mapping[str, Any], folder: Path, environmen
         seconds = engine.execute(notebook, output, values, environment)
     except engine.NotebookError as error:
         raise BatchError(f"{error}\nThe notebook is kept as far as it came: {output}") from None
-    engine.say(f"{notebook.stem}: done in {progress.duration(seconds)}")
+    engine.say(f"{notebook.stem}: done in {formatting.duration(seconds)}")
     return seconds
 
 
 def _engine() -> ModuleType:
     """Imported when something is executed: papermill and what it checks notebooks with take a second or two."""
-    from fmnist_utils import engine
+    from fmnist_utils.batch import engine
 
     return engine

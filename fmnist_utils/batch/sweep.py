@@ -2,7 +2,7 @@
 
     SWEEP/sweep.json        what was asked for; running, stopped, failed (some of its runs) or complete
     SWEEP/runs/KEY/         run.json · notebook.ipynb · models/ of one run, complete or failed
-    SWEEP/results.csv       a row for each run and model; results.sqlite holds the same
+    SWEEP/results.csv       a row for each run and model
 
 A run's folder appears whole, when the run has ended, so the folder is consistent at any moment, and the same
 command again does what is left. Nothing is shared with the workers but the connection to their scheduler.
@@ -23,7 +23,9 @@ from typing import Any
 
 import filelock
 
-from fmnist_utils import batch, fingerprint, grid, progress, runs
+from fmnist_utils import runs
+from fmnist_utils.batch import grid, series
+from fmnist_utils.support import files, fingerprint, formatting
 
 POLL = 0.2  # seconds between two looks at what has come back
 STARTUP = 5.0  # seconds of a run that do not depend on how much is trained, for the estimate
@@ -57,13 +59,13 @@ def open_folder(notebook: grid.Notebook, planned: Sequence[grid.Run], folder: Pa
     complete = [notebook.complete(run) for run in planned]
     keyed = {f"{notebook.name}-{fingerprint.run(notebook.cells, run)}": run for run in complete}
     done = {key for key in keyed if (folder / "runs" / key / "notebook.ipynb").exists()}
-    done = {key for key in done if runs.read_json(folder / "runs" / key / "run.json")["status"] == "complete"}
+    done = {key for key in done if files.read_json(folder / "runs" / key / "run.json")["status"] == "complete"}
     return Sweep(notebook, folder, keyed, done)
 
 
 def default_folder(notebook: grid.Notebook) -> Path:
     """Where a notebook's sweeps go when nobody names a folder: the same each time, so that they resume."""
-    return runs.PROJECT / "runs" / f"sweep-{notebook.name}"
+    return files.PROJECT / "runs" / f"sweep-{notebook.name}"
 
 
 def run(sweep: Sweep, scheduler: str | None = None, jobs: int = 1) -> None:
@@ -78,20 +80,20 @@ def run(sweep: Sweep, scheduler: str | None = None, jobs: int = 1) -> None:
         RefusedError: another sweep has the folder, or a worker cannot do these runs.
         BatchError: the scheduler cannot be reached or was lost.
     """
-    from fmnist_utils import report  # not before: pandas and Dask take a second to import
+    from fmnist_utils.batch import report  # not before: pandas and Dask take a second to import
 
-    with _alone(sweep.folder):
+    with _exclusively(sweep.folder):
         _clear(sweep.folder)
         state = {"status": "running", "notebook": sweep.notebook.name, "started": runs.now()}
         state |= {"runs": list(sweep.planned), "host": platform.node(), "process": os.getpid()}
-        runs.write_json(sweep.folder / "sweep.json", state)
+        files.write_json(sweep.folder / "sweep.json", state)
         ended = "stopped"
         try:
             if sweep.left:
                 _run_left(sweep, scheduler, jobs)
             ended = "failed" if sweep.failed else "complete"
         finally:
-            runs.write_json(sweep.folder / "sweep.json", state | {"status": ended, "ended": runs.now()})
+            files.write_json(sweep.folder / "sweep.json", state | {"status": ended, "ended": runs.now()})
             report.write_table(sweep.folder)
 
 
@@ -114,8 +116,8 @@ def described(sweep: Sweep, jobs: int) -> str:
         return "\n".join(lines)
     seconds = _seconds_with_defaults(sweep)
     if seconds:
-        total = sum(STARTUP + (seconds - STARTUP) * _share(sweep, key) for key in sweep.left)
-        lines.append(f"{jobs} at a time: roughly {progress.duration(total / jobs)}, by runs that were timed")
+        total = sum(STARTUP + (seconds - STARTUP) * _relative_size(sweep, key) for key in sweep.left)
+        lines.append(f"{jobs} at a time: roughly {formatting.duration(total / jobs)}, by runs that were timed")
     else:
         lines.append("no estimate of the time: no run of it has been timed yet")
     return "\n".join(lines)
@@ -123,14 +125,14 @@ def described(sweep: Sweep, jobs: int) -> str:
 
 def _seconds_with_defaults(sweep: Sweep) -> float | None:
     """What a run with all defaults takes: by this folder's complete runs, or else by the published run."""
-    timed = {key: runs.read_json(sweep.folder / "runs" / key / "run.json")["seconds"] for key in sweep.done}
+    timed = {key: files.read_json(sweep.folder / "runs" / key / "run.json")["seconds"] for key in sweep.done}
     if timed:
-        training = [max(seconds - STARTUP, 0.0) / _share(sweep, key) for key, seconds in timed.items()]
+        training = [max(seconds - STARTUP, 0.0) / _relative_size(sweep, key) for key, seconds in timed.items()]
         return STARTUP + statistics.median(training)
-    return runs.read_json(batch.SECONDS).get(sweep.notebook.name) if batch.SECONDS.exists() else None
+    return files.read_json(series.SECONDS).get(sweep.notebook.name) if series.SECONDS.exists() else None
 
 
-def _share(sweep: Sweep, key: str) -> float:
+def _relative_size(sweep: Sweep, key: str) -> float:
     """How much is trained in a run, as a share of what the defaults train: by epochs and images."""
     defaults = sweep.notebook.defaults
     names = {"EPOCHS", "TRAIN_SIZE"} & set(defaults)
@@ -138,10 +140,10 @@ def _share(sweep: Sweep, key: str) -> float:
 
 
 def _run_left(sweep: Sweep, scheduler: str | None, jobs: int) -> None:
-    from fmnist_utils import cluster, worker
+    from fmnist_utils.batch import cluster, worker
 
     with cluster.client(scheduler, jobs) as client:
-        cluster.require_fit(client)
+        cluster.require_compatible(client)
         owner, futures = uuid.uuid4().hex, {}
         program, package = fingerprint.program(sweep.notebook.cells), fingerprint.package()
         try:
@@ -160,7 +162,7 @@ def _collect(sweep: Sweep, client: Any, futures: dict[Any, Any]) -> None:
     """Write each run's folder as its result comes back."""
     from distributed import as_completed
 
-    from fmnist_utils import worker
+    from fmnist_utils.batch import worker
 
     shown = _Progress(sweep, client)
     coming = as_completed(futures, loop=client.loop, with_results=True, raise_errors=False)
@@ -180,15 +182,15 @@ def _collect(sweep: Sweep, client: Any, futures: dict[Any, Any]) -> None:
         time.sleep(POLL)
 
 
-def _lost(count: int) -> batch.BatchError:
-    return batch.BatchError(
+def _lost(count: int) -> series.BatchError:
+    return series.BatchError(
         f"The scheduler was lost, with {count} runs still to come. The same command goes on where this ended."
     )
 
 
 def _without_result(order: Any, error: tuple) -> Any:
     """The result of a run that gave none: its worker was lost too often, or could not start it."""
-    from fmnist_utils import worker
+    from fmnist_utils.batch import worker
 
     message = f"{error[0].__name__}: {error[1]}" if isinstance(error, tuple) else str(error)
     state = {"key": order.key, "notebook": order.notebook, "program": order.program, "status": "failed"}
@@ -205,22 +207,22 @@ def _record(sweep: Sweep, result: Any) -> None:
         for name, content in result.files.items():
             (beside / name).parent.mkdir(parents=True, exist_ok=True)
             (beside / name).write_bytes(content)
-        runs.write_json(beside / "run.json", result.state)
+        files.write_json(beside / "run.json", result.state)
 
-    runs.discard(target)
-    runs.store(target, fill)
+    files.discard(target)
+    files.store(target, fill)
     (sweep.done if result.state["status"] == "complete" else sweep.failed).add(key)
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _exclusively(folder: Path) -> Iterator[None]:
     """Keep another sweep out of the folder; the system frees the lock when this process ends, however."""
     folder.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(folder / ".lock", blocking=False)
     try:
         lock.acquire()
     except filelock.Timeout:
-        raise batch.RefusedError(
+        raise series.RefusedError(
             f"Another sweep is writing into {folder}. Wait for it, or name another folder with --to."
         ) from None
     try:
@@ -232,7 +234,7 @@ def _alone(folder: Path) -> Iterator[None]:
 def _clear(folder: Path) -> None:
     """Delete what a killed sweep had begun to write."""
     for unfinished in (folder / "runs").glob(".*"):
-        runs.discard(unfinished)
+        files.discard(unfinished)
 
 
 class _Progress:
@@ -264,7 +266,7 @@ class _Progress:
             parts.append("no worker has come yet")
         if left and self._ended:
             each = (time.monotonic() - self._began) / self._ended
-            parts.append(f"{progress.duration(each * left)} left")
+            parts.append(f"{formatting.duration(each * left)} left")
         return f"{len(sweep.planned)} runs: " + ", ".join(parts)
 
     def _say(self, text: str) -> None:

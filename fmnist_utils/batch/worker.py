@@ -13,9 +13,11 @@ from typing import Any
 
 import distributed
 
-from fmnist_utils import cores, engine, fingerprint, limits, runs, sources
+from fmnist_utils import runs
+from fmnist_utils.batch import engine, kernels
+from fmnist_utils.support import cores, fingerprint, sources
 
-UNFIT_SECONDS = 30.0  # so that a machine that joins late with another version cannot eat the grid
+INCOMPATIBLE_SECONDS = 30.0  # so that a machine that joins late with another version cannot eat the grid
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # Dask sets all to 1
 _KEPT = ("notebook.ipynb", "models/*/*", "*.csv", "test_labels.log")
 
@@ -65,7 +67,7 @@ def execute(order: Order, text: str) -> Result:
         try:
             _require(order.package)
             with _ended_with_its_task(worker) as task:
-                _execute(order, text, folder, _share(worker), task)
+                _execute(order, text, folder, _limits(worker), task)
             _require(order.package)  # it may have been edited meanwhile
             state |= {"status": "complete"}
         except Exception as error:  # whatever it is, it is this run's, and its notebook is worth keeping
@@ -75,7 +77,7 @@ def execute(order: Order, text: str) -> Result:
         return Result(state, _files(folder))
 
 
-def unfit(package: str) -> str | None:
+def incompatibility(package: str) -> str | None:
     """Why this machine cannot do a sweep's runs; None if it can. Fetches the data if need be."""
     try:
         if fingerprint.package_now() != package:
@@ -88,16 +90,16 @@ def unfit(package: str) -> str | None:
 
 def _require(package: str) -> None:
     if fingerprint.package_now() != package:
-        time.sleep(UNFIT_SECONDS)
+        time.sleep(INCOMPATIBLE_SECONDS)
         raise RuntimeError(
             f"{platform.node()} has another version of fmnist_utils. Install the same one there."
         )
 
 
-def _execute(order: Order, text: str, folder: Path, share: dict[str, str], task: str) -> None:
+def _execute(order: Order, text: str, folder: Path, limits: dict[str, str], task: str) -> None:
     source = folder / f"{order.notebook}.ipynb"
     source.write_text(text, encoding="utf-8")
-    environment = share | {"FMNIST_RUNS_DIR": str(folder)}
+    environment = limits | {"FMNIST_RUNS_DIR": str(folder)}
     output = folder / "notebook.ipynb"
     engine.execute(source, output, order.parameters, environment, owner=task, say=lambda *_: None)
 
@@ -134,13 +136,13 @@ def environment() -> dict[str, Any]:
     } | {package: version(package) for package in packages}
 
 
-def _share(worker: distributed.Worker) -> dict[str, str]:
-    """A kernel's share of its worker's machine: cores as the worker counts them, memory for each thread."""
-    share = dict.fromkeys(_THREADS, str(cores.available()))
+def _limits(worker: distributed.Worker) -> dict[str, str]:
+    """What a kernel may have of its worker's machine: cores as the worker counts them, memory by threads."""
+    limits = dict.fromkeys(_THREADS, str(cores.available()))
     limit = worker.memory_manager.memory_limit
     if limit:
-        share[limits.MEMORY] = str(limit // worker.state.nthreads // 2**20)
-    return share
+        limits[kernels.MEMORY] = str(limit // worker.state.nthreads // 2**20)
+    return limits
 
 
 def _files(folder: Path) -> dict[str, bytes]:

@@ -35,7 +35,7 @@ def load(path: Path = MODEL) -> "keras.Model":
         raise ValueError(
             f"{path} is not the published model: its SHA-256 is {found}, expected {expected}. {_RESTORE}"
         )
-    from fmnist_utils.startup import keras  # not before: importing TensorFlow takes seconds
+    from fmnist_utils.support.startup import keras  # not before: importing TensorFlow takes seconds
 
     return keras.saving.load_model(path, compile=False)
 

@@ -5,15 +5,17 @@ After InfoBatch (Qin et al. 2024, arXiv 2303.04947) a pass drops each of them wi
 those that it keeps more weight, so that the expected gradient stays that of all images.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
-from fmnist_utils.startup import keras, tf
+from fmnist_utils.support.startup import keras, tf
 
 _ALL_FIRST = 1  # epochs that show all images: before them no loss is known
 _ALL_LAST = 0.125  # the share of the epochs, whole ones, that shows all images at the end, as InfoBatch does
 
 
-class Selection(keras.callbacks.Callback):
+class InfoBatch(keras.callbacks.Callback):
     """Which images each epoch shows; as a callback of ``fit`` it chooses anew when an epoch begins.
 
     An epoch has as many images as there are: passes over the chosen ones, one after the other. The first
@@ -61,30 +63,29 @@ class Selection(keras.callbacks.Callback):
         return np.concatenate(passes)[: self._size].astype(np.int32)
 
 
-class Selective(keras.Model):
+class InfoBatchModel(keras.Model):
     """A functional model that trains on batches of (images, labels, positions, weights).
 
     Weighted metrics estimate what they would be over all images.
 
     Args:
         model: what to train; it shares its layers with this one.
-        selection: told each image's loss.
-        label_smoothing: of the cross-entropy.
+        chosen: told each image's loss.
+        loss: from labels and probabilities, (n, 10) both, to a loss an image, (n,).
     """
 
-    def __init__(self, model: keras.Model, selection: Selection, label_smoothing: float) -> None:
-        super().__init__(model.inputs, model.outputs[0], name=f"{model.name}_selective")
-        self._selection = selection
-        self._loss = keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing, reduction=None)
+    def __init__(self, model: keras.Model, chosen: InfoBatch, loss: Callable) -> None:
+        super().__init__(model.inputs, model.outputs[0], name=f"{model.name}_by_infobatch")
+        self._chosen, self._loss_of_each = chosen, loss
 
     def train_step(self, data):
         images, labels, positions, weights = data
         with tf.GradientTape() as tape:
             outputs = self(images, training=True)
-            losses = self._loss(labels, outputs)
+            losses = self._loss_of_each(labels, outputs)
             loss = tf.reduce_mean(weights * losses)
         variables = self.trainable_variables
         self.optimizer.apply(tape.gradient(loss, [variable.value for variable in variables]), variables)
-        self._selection.losses.scatter_nd_update(positions[:, tf.newaxis], losses)
+        self._chosen.losses.scatter_nd_update(positions[:, tf.newaxis], losses)
         self._loss_tracker.update_state(loss, sample_weight=tf.shape(images)[0])
         return self.compute_metrics(images, labels, outputs, sample_weight=weights)

@@ -3,7 +3,7 @@
 import statistics
 import time
 
-from fmnist_utils.startup import keras, tf
+from fmnist_utils.support.startup import keras, tf
 
 _FUSED_DTYPES = ("float16", "bfloat16", "float32")
 _FEW_POSITIONS = 25

@@ -2,7 +2,7 @@
 
 import re
 
-from fmnist_utils.startup import keras, tf
+from fmnist_utils.support.startup import keras, tf
 
 
 @keras.saving.register_keras_serializable("fmnist_utils")

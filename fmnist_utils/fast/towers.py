@@ -1,4 +1,4 @@
-"""A model computed in towers: each takes its share of the work to a processor core of its own.
+"""A model computed in towers: each takes its part of the work to a processor core of its own.
 
 TensorFlow's own way to use two cores is to cut each operation in two. At batch size 64 an operation of the
 lessons' networks takes less than a millisecond, and meeting after each of them costs most of what the second
@@ -6,9 +6,9 @@ core brings. Towers meet less often. Each takes half of the images; or, between 
 normalization that follows it, half of the filters, since a channel's moments are those of the whole batch.
 """
 
-from fmnist_utils import cores
-from fmnist_utils.layers import BatchNormalization, convolution
-from fmnist_utils.startup import keras, tf
+from fmnist_utils.fast.layers import BatchNormalization, convolution
+from fmnist_utils.support import cores
+from fmnist_utils.support.startup import keras, tf
 
 TOWERS = 1 if tf.config.list_physical_devices("GPU") else min(2, cores.available())
 
@@ -32,13 +32,13 @@ def in_towers(model: keras.Model, towers: int) -> keras.Model:
     Args:
         model: any model. One that is not Sequential, not built, or whose layers add to the loss or share
             masks between images comes back as it is.
-        towers: into how many shares the work is cut.
+        towers: into how many parts the work is cut.
 
     Returns:
         A model that shares its layers with ``model``: training one trains the other. The results differ
-        by rounding only; dropout draws for each share.
+        by rounding only; dropout draws for each part.
     """
-    if type(model) is not keras.Sequential or not model.built or not all(map(_can_be_shared, model.layers)):
+    if type(model) is not keras.Sequential or not model.built or not all(map(_can_be_cut, model.layers)):
         return model
     images = keras.Input(model.input_shape[1:], dtype=model.inputs[0].dtype)
     work = _Work([images], _IMAGES, towers, images)
@@ -50,53 +50,53 @@ def in_towers(model: keras.Model, towers: int) -> keras.Model:
 def for_prediction(model: keras.Model, towers: int) -> keras.Model:
     """A model that predicts the same, on as many cores as there are towers where it can.
 
-    Without training a share's images do not depend on each other, so any built model can be cut by share.
+    Without training a part's images do not depend on each other, so any built model can be cut by part.
     """
     cut = in_towers(model, towers)
-    can_be_cut = cut is model and towers > 1 and model.built
-    return by_share(model, towers) if can_be_cut else cut
+    can_be_cut = cut is model and towers > 1 and model.built and getattr(model, "inputs", None) is not None
+    return ghost_batches(model, towers) if can_be_cut else cut
 
 
-def by_share(model: keras.Model, towers: int) -> keras.Model:
-    """A model that takes each batch in shares, a tower for each: the towers never wait for each other.
+def ghost_batches(model: keras.Model, towers: int) -> keras.Model:
+    """A model that takes each batch in parts, a tower for each: the towers never wait for each other.
 
-    Unlike ``in_towers`` this changes what batch normalization computes: its moments are those of a share, so
+    Unlike ``in_towers`` this changes what batch normalization computes: its moments are those of a part, so
     the model trains as with smaller batches ("ghost batches", Hoffer et al. 2017, arXiv 1705.08741).
 
     Args:
         model: any built model with one input and one output.
-        towers: into how many shares a batch is cut.
+        towers: into how many parts a batch is cut.
 
     Returns:
         A model that shares its layers with ``model``: training one trains the other.
     """
     images = keras.Input(model.input_shape[1:], dtype=model.inputs[0].dtype)
-    joined = _layers.Concatenate(axis=_IMAGES, autocast=False)([model(share) for share in _Cut(towers)(images)])
-    return keras.Model(images, _WithoutPadding()([joined, images]), name=f"{model.name}_by_share")
+    joined = _layers.Concatenate(axis=_IMAGES, autocast=False)([model(part) for part in _Cut(towers)(images)])
+    return keras.Model(images, _WithoutPadding()([joined, images]), name=f"{model.name}_in_ghost_batches")
 
 
-def _can_be_shared(layer: keras.Layer) -> bool:
+def _can_be_cut(layer: keras.Layer) -> bool:
     regularized = getattr(layer, "activity_regularizer", None) is not None
     return not regularized and getattr(layer, "noise_shape", None) is None
 
 
 class _Work:
-    """The tensors at one point of a model: one, or a share for each tower along ``axis``.
+    """The tensors at one point of a model: one, or a part for each tower along ``axis``.
 
-    ``cut`` is what was last cut into shares of images: it tells how many of them are no padding.
+    ``cut`` is what was last cut into parts of images: it tells how many of them are no padding.
     """
 
-    def __init__(self, shares: list, axis: int, towers: int, cut) -> None:
-        self._shares, self._axis, self._towers, self._cut = shares, axis, towers, cut
+    def __init__(self, parts: list, axis: int, towers: int, cut) -> None:
+        self._parts, self._axis, self._towers, self._cut = parts, axis, towers, cut
 
     def through(self, layer: keras.Layer, following: keras.Layer | None) -> "_Work":
-        """The outputs of ``layer``, in shares that suit it and the layer after it."""
+        """The outputs of ``layer``, in parts that suit it and the layer after it."""
         if type(layer) is _layers.Conv2D:
             return self._through_convolution(layer, following)
-        if self._axis == _FILTERS and _normalizes(layer) and layer.can_fuse(self._shares[0]):
-            return self._with(_ChannelsInTowers(layer)(self._shares), _FILTERS)
+        if self._axis == _FILTERS and _normalizes(layer) and layer.can_fuse(self._parts[0]):
+            return self._with(_ChannelsInTowers(layer)(self._parts), _FILTERS)
         if type(layer) in (_BY_CHANNEL if self._axis == _FILTERS else _BY_IMAGE):
-            return self._with([layer(share) for share in self._shares], self._axis)
+            return self._with([layer(part) for part in self._parts], self._axis)
         return self._with([layer(self.whole())], _IMAGES)
 
     def _through_convolution(self, layer: keras.layers.Conv2D, following: keras.Layer | None) -> "_Work":
@@ -105,24 +105,24 @@ class _Work:
             return self._with(_FiltersInTowers(layer, self._towers)(self.whole()), _FILTERS)
         cut = self._by_image()
         if not plain:
-            return cut._with([layer(share) for share in cut._shares], _IMAGES)
-        return cut._with([_FiltersInTowers(layer, 1)(share)[0] for share in cut._shares], _IMAGES)
+            return cut._with([layer(part) for part in cut._parts], _IMAGES)
+        return cut._with([_FiltersInTowers(layer, 1)(part)[0] for part in cut._parts], _IMAGES)
 
     def whole(self):
         """All of it as one tensor."""
-        if len(self._shares) == 1:
-            return self._shares[0]
-        joined = _layers.Concatenate(axis=self._axis, autocast=False)(self._shares)
+        if len(self._parts) == 1:
+            return self._parts[0]
+        joined = _layers.Concatenate(axis=self._axis, autocast=False)(self._parts)
         return _WithoutPadding()([joined, self._cut]) if self._axis == _IMAGES else joined
 
     def _by_image(self) -> "_Work":
-        if self._axis == _IMAGES and len(self._shares) == self._towers:
+        if self._axis == _IMAGES and len(self._parts) == self._towers:
             return self
         whole = self.whole()
         return _Work(_Cut(self._towers)(whole), _IMAGES, self._towers, whole)
 
-    def _with(self, shares: list, axis: int) -> "_Work":
-        return _Work(shares, axis, self._towers, self._cut)
+    def _with(self, parts: list, axis: int) -> "_Work":
+        return _Work(parts, axis, self._towers, self._cut)
 
 
 def _normalizes(layer: keras.Layer | None) -> bool:
@@ -142,9 +142,9 @@ def _is_plain(layer: keras.layers.Conv2D) -> bool:
 
 
 class _Cut(keras.layers.Layer):
-    """A batch cut into nearly equal shares, in order; zeros stand for images that a small batch lacks.
+    """A batch cut into nearly equal parts, in order; zeros stand for images that a small batch lacks.
 
-    oneDNN's convolution refuses an empty share.
+    oneDNN's convolution refuses an empty part.
     """
 
     def __init__(self, towers: int) -> None:
@@ -163,7 +163,7 @@ class _Cut(keras.layers.Layer):
 
 
 class _WithoutPadding(keras.layers.Layer):
-    """Joined shares, as many rows as the tensor had that was cut."""
+    """Joined parts, as many rows as the tensor had that was cut."""
 
     def __init__(self) -> None:
         super().__init__(autocast=False)
@@ -177,7 +177,7 @@ class _WithoutPadding(keras.layers.Layer):
 
 
 class _FiltersInTowers(keras.layers.Layer):
-    """A ``Conv2D``: each tower applies its share of the filters to the whole batch."""
+    """A ``Conv2D``: each tower applies its part of the filters to the whole batch."""
 
     def __init__(self, layer: keras.layers.Conv2D, towers: int) -> None:
         super().__init__(dtype=layer.dtype_policy)
@@ -191,11 +191,11 @@ class _FiltersInTowers(keras.layers.Layer):
 
 
 class _ChannelsInTowers(keras.layers.Layer):
-    """A ``BatchNormalization``: each tower normalizes its share of the channels."""
+    """A ``BatchNormalization``: each tower normalizes its part of the channels."""
 
     def __init__(self, layer: BatchNormalization) -> None:
         super().__init__(dtype=layer.dtype_policy)
         self.layer = layer
 
-    def call(self, shares, training=None):
-        return self.layer.in_parts(shares, training)
+    def call(self, parts, training=None):
+        return self.layer.in_parts(parts, training)

@@ -1,22 +1,23 @@
-"""What decides a run's outcome, as a short hash: code, parameters, data. No TensorFlow here."""
+"""What decides a notebook's run, as a short hash: code, parameters, data. No TensorFlow here.
+
+Which files of this package count follows from its folders: ``batch`` and the command line start, move and
+tabulate runs and cannot change what is computed; ``support`` is plumbing, and no training depends on it.
+"""
 
 import ast
 import hashlib
 import io
 import json
 import tokenize
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from fmnist_utils import sources
+from fmnist_utils.support import sources
 
-# Modules that start, move and tabulate runs; none of them can change what a notebook computes.
-MACHINERY = {
-    *("__main__", "batch", "cluster", "engine", "fingerprint", "grid", "kernels", "limits", "nursery"),
-    *("progress", "publish", "report", "sweep", "worker"),
-}
+PACKAGE = Path(__file__).resolve().parents[1]
+DIGITS = 12  # hexadecimal, of each key
 
 
 def code(path: Path) -> str:
@@ -38,10 +39,30 @@ def code(path: Path) -> str:
     return "\n".join(line.rstrip() for line in lines if line.strip())
 
 
+def codes(paths: Iterable[Path]) -> list[tuple[str, str]]:
+    """Modules of this package by their place in it, each with its ``code``."""
+    return [(path.relative_to(PACKAGE).as_posix(), code(path)) for path in sorted(paths)]
+
+
+def with_imports(path: Path) -> set[Path]:
+    """A module of this package and those that it imports, directly or through others, without ``support``."""
+    found, left = set(), {path}
+    while left:
+        module = left.pop()
+        found.add(module)
+        left |= _imports(module) - found
+    return found
+
+
+def training() -> str:
+    """Twelve hexadecimal digits for the code that takes part in a training, whatever is trained."""
+    return hashed(codes(with_imports(PACKAGE / "training.py") | {*(PACKAGE / "fast").glob("*.py")}))
+
+
 def package_now() -> str:
     """Twelve hexadecimal digits for this package's code, as its files are now."""
-    modules = sorted(Path(__file__).parent.glob("*.py"))
-    return _hash([(path.stem, code(path)) for path in modules if path.stem not in MACHINERY])
+    modules = (path for path in PACKAGE.rglob("*.py") if path.name != "__main__.py")
+    return hashed(codes(path for path in modules if path.parent.name != "batch"))
 
 
 @cache
@@ -52,7 +73,7 @@ def package() -> str:
 
 def program(cells: Sequence[str]) -> str:
     """What is run, but for the parameters: a notebook's code cells, the package and the data."""
-    return _hash([list(cells), package(), [file.sha256 for file in sources.FILES.values()]])
+    return hashed([list(cells), package(), [file.sha256 for file in sources.FILES.values()]])
 
 
 def run(cells: Sequence[str], parameters: Mapping[str, Any]) -> str:
@@ -62,8 +83,22 @@ def run(cells: Sequence[str], parameters: Mapping[str, Any]) -> str:
         cells: the sources of its code cells.
         parameters: the values that it runs with, defaults included.
     """
-    return _hash([program(cells), sorted(parameters.items())])
+    return hashed([program(cells), sorted(parameters.items())])
 
 
-def _hash(parts: Any) -> str:
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
+def hashed(parts: Any) -> str:
+    """A key for anything that JSON holds."""
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:DIGITS]
+
+
+def _imports(path: Path) -> set[Path]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == PACKAGE.name:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    places = [PACKAGE.parent.joinpath(*name.split(".")) for name in names]
+    files = {place.with_suffix(".py") for place in places} | {place / "__init__.py" for place in places}
+    plumbing = PACKAGE / "support"
+    return {file for file in files if file.is_file() and file.parent not in (PACKAGE.parent, plumbing)} - {
+        PACKAGE / "__init__.py"
+    }

@@ -29,13 +29,3 @@ class _Text:
 
     def __repr__(self) -> str:
         return self._text
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a reader would say them: ``8.2 s``, ``47 s``, ``3 min 20 s``, ``2 h 05 min``."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes >= 60:
-        return f"{minutes // 60} h {minutes % 60:02d} min"
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from platformdirs import user_cache_path
 
-from fmnist_utils import downloads
+from fmnist_utils.support import downloads
 
 log = logging.getLogger("fmnist_utils")
 

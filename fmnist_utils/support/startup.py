@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from fmnist_utils import cores
+from fmnist_utils.support import cores
 
 
 @contextmanager
@@ -27,7 +27,7 @@ def _stderr_to_nowhere() -> Iterator[None]:
 
 
 # Half the cores for one op: two ops side by side use two cores better than one op that is cut in two.
-os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(cores.share(2)))
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(cores.per_process(2)))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 with _stderr_to_nowhere():
     import keras

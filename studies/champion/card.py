@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from fmnist_utils import evaluation, runs
+from fmnist_utils import evaluation
 from fmnist_utils.data import CLASS_NAMES
+from fmnist_utils.support import formatting
 
 _CARD = """# Model card: the Fashion-MNIST champion of lesson 8
 
@@ -13,7 +14,7 @@ _CARD = """# Model card: the Fashion-MNIST champion of lesson 8
 without this package. It takes float images in [0, 1] of shape (n, 28, 28, 1) and gives the probabilities of
 ten classes, float32, (n, 10). Stock layers of Keras 3.15 (tested with TensorFlow), float32 weights, no
 optimizer state: {parameters:,} parameters in {megabytes:.2f} MB. Written by
-`python tests/bench/champion_final.py`.
+`python -m studies.champion.final`.
 
 ## Data
 
@@ -79,7 +80,7 @@ def text(record: dict[str, Any]) -> str:
         CLASS_NAMES, *(record["classes"][score] for score in ("precision", "recall", "f1-score")), strict=True
     )
     cells = [(name, *(f"{value:.3f}" for value in values)) for name, *values in rows]
-    classes = runs.markdown_table(("class", "precision", "recall", "F1"), cells)
+    classes = formatting.markdown_table(("class", "precision", "recall", "F1"), cells)
     return _CARD.format(
         **record | {"classes": classes},
         megabytes=record["bytes"] / 1e6,
@@ -87,7 +88,7 @@ def text(record: dict[str, Any]) -> str:
         published=np.trace(matrix) / matrix.sum(),
         calibration_error_published=record["calibration_error"][record["published_seed"]],
         loss=record["views_loss"][record["published_seed"]],
-        interval=evaluation.accuracy_interval(right),
+        interval=evaluation.wilson_interval(right),
         mean=float(np.mean(record["views_accuracy"])),
         sd=float(np.std(record["views_accuracy"], ddof=1)),
         six=float(np.mean(record["six_views_accuracy"])),

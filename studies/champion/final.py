@@ -1,7 +1,7 @@
 """The end of lesson 8's search: five seeds on all training images, the test labels, and the published model.
 
 Everything is decided before: the recipe, the number of epochs, and that the model of the first seed is
-published, however it does. About an hour on two cores. Writes ``figures/champion.json`` and, into the package,
+published, however it does. About an hour on two cores. Writes ``results/champion.json`` and, into the package,
 ``champion.keras``, its checksum and its model card. What has been measured is not measured anew by accident:
 only ``--again`` replaces it.
 """
@@ -16,15 +16,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import champion
-import champion_ideas
-import champion_training
-import model_card
-import pandas as pd
-
-from fmnist_utils import calibration, corruptions, data, evaluation, layers, models, runs, training
 from fmnist_utils import champion as published
-from fmnist_utils.startup import keras, tf
+from fmnist_utils import corruptions, data, evaluation, models, results, training
+from fmnist_utils.fast import layers
+from fmnist_utils.support import files
+from fmnist_utils.support.startup import keras, tf
+from studies.champion import card as model_card
+from studies.champion import ideas as champion_ideas
+from studies.champion import search as champion
+from studies.champion import training as champion_training
 
 SEEDS = range(5)
 PUBLISHED_SEED = 0
@@ -41,15 +41,15 @@ def main() -> None:
     for path in jobs:
         champion.start(path, {})
     trained = [stock(path.with_name("model.keras")) for path in jobs]
-    test = data.read_test("tests/bench/champion_final.py: five seeds of lesson 8's recipe, and the model card")
+    test = data.read_test("studies/champion/final.py: five seeds of lesson 8's recipe, and the model card")
     seeds = [champion_training.views(model, test) for model in trained]
     best = models.averaging_views(trained[PUBLISHED_SEED])
     file = champion.STORE / "final" / published.MODEL.name
     best.save(file)
-    results = [runs.read_json(path.with_name("result.json")) for path in jobs]
-    calibrations = [calibration.reliability(predict(models.averaging_views(m), test)) for m in trained]
+    results = [files.read_json(path.with_name("result.json")) for path in jobs]
+    calibrations = [evaluation.calibration_curve(predict(models.averaging_views(m), test)) for m in trained]
     record = {
-        "command": "python tests/bench/champion_final.py",
+        "command": "python -m studies.champion.final",
         "epochs": recipe.epochs,
         "seconds": [result["seconds"] for result in results],
         "parameters": results[0]["parameters"],
@@ -62,17 +62,17 @@ def main() -> None:
     }
     card = model_card.text(record)
     shutil.copyfile(file, published.MODEL)
-    runs.write_text(published.MODEL.with_suffix(".sha256"), published.checksum(file) + "\n")
-    runs.write_text(published.CARD, card)
-    runs.write_json(RECORD, record)
+    files.write_text(published.MODEL.with_suffix(".sha256"), published.checksum(file) + "\n")
+    files.write_text(published.CARD, card)
+    files.write_json(RECORD, record)
 
 
 def require_permission(again: bool) -> None:
     """End here unless the gate is open, and the test labels were not read before, or shall be once more."""
     if RECORD.exists() and not again:
         raise SystemExit(f"{RECORD} is there: the test labels were read for it. --again reads them once more.")
-    table = pd.read_csv(champion.FIGURES / "champion_schedules.csv", comment="#")
-    held_out = evaluation.over_seeds(table, "views_accuracy", model_name="champion", schedule=10)
+    table = results.table("champion_schedules")
+    held_out = results.over_seeds(table, "views_accuracy", model_name="champion", schedule=10)
     if len(held_out) < len(SEEDS) or held_out.mean() < champion_ideas.GATE:
         raise SystemExit(
             f"The gate is closed: {len(held_out)} seeds of ten minutes with a mean of {held_out.mean():.2%} on "
@@ -116,7 +116,7 @@ def speed(plain: keras.Model, best: keras.Model, epochs: int, results: list[dict
     work = 6 * models.multiply_adds(plain) * 60_000 * epochs  # forward once, back twice; 2 operations each
     peak = bfloat16_peak()
     many = data.load().train.images[:1_000]
-    one = tf.constant(data.to_float(many[:1]))
+    one = tf.constant(data.rescale(many[:1]))
     measured = {}
     for name, model in {"plain": plain, "published": best}.items():
         call = tf.function(partial(model, training=False), autograph=False)

@@ -16,11 +16,11 @@ class Recipe:
         optimizer: "muon", "adamw", "sgd" (Nesterov), all under one cycle; "sgd in steps" (a tenth after half
             and again after three quarters); "adam" at a constant rate.
         weight_decay: times the rate, off every kernel at every step.
-        shares: into how many parts each batch is cut, each normalized by itself.
+        ghost_batches: into how many parts each batch is cut, each normalized by itself.
         keep_easy: how often a pass shows easy images; "hard_late" instead leaves out, in the
             last 40% of the training, what was then easier than the median.
         flip: "random", "alternating" (each image mirrored in every other epoch) or "none".
-        shift: largest shift in pixels.
+        shift_pixels: largest shift.
         lesson_4: lesson 4's turns, shifts and zooms instead of flips, shifts and cutout.
         erase, cutout, mixup, cutmix: probability of a random rectangle of noise an image, side of a black
             square, and probabilities that a batch is mixed with itself.
@@ -44,11 +44,11 @@ class Recipe:
     label_smoothing: float = 0.1
     momentum: float = 0.9
     activation: str = "relu"
-    shares: int = 2
+    ghost_batches: int = 2
     keep_easy: float = 0.3
     hard_late: bool = False
     flip: str = "random"
-    shift: int = 2
+    shift_pixels: int = 2
     lesson_4: bool = False
     erase: float = 0.0
     cutout: int = 8
@@ -96,9 +96,9 @@ IDEAS = {
     "images": {
         "no flips": Idea("what are they worth?", {"flip": "none"}, part=True),
         "alternating flips": Idea("each way in turn (Jordan 2024)", {"flip": "alternating"}),
-        "no shifts": Idea("what are they worth?", {"shift": 0}, part=True),
-        "shifts of one pixel": Idea("enough?", {"shift": 1}),
-        "shifts of three pixels": Idea("more of them", {"shift": 3}),
+        "no shifts": Idea("what are they worth?", {"shift_pixels": 0}, part=True),
+        "shifts of one pixel": Idea("enough?", {"shift_pixels": 1}),
+        "shifts of three pixels": Idea("more of them", {"shift_pixels": 3}),
         "rotation and zoom": Idea("lesson 4's, half as far", {"warp": 0.5}),
         "random erasing": Idea("Zhong et al. 2017", {"cutout": 0, "erase": 0.5}),
         "no cutout": Idea("what is it worth?", {"cutout": 0}, part=True),
@@ -159,8 +159,8 @@ IDEAS = {
     "averages": {
         "batches of 64": Idea("more steps", {"batch_size": 64, "learning_rate": 0.005}),
         "batches of 256": Idea("fewer steps", {"batch_size": 256, "learning_rate": 0.01}),
-        "whole batches": Idea("moments of 128 images, not of 64", {"shares": 1}),
-        "quarter batches": Idea("moments of 32 images", {"shares": 4}),
+        "whole batches": Idea("moments of 128 images, not of 64", {"ghost_batches": 1}),
+        "quarter batches": Idea("moments of 32 images", {"ghost_batches": 4}),
         "slow moving statistics": Idea("Keras's momentum, 0.99", {"momentum": 0.99}),
         "averaged weights": Idea("a moving average at the end", {"average": 0.99}),
         "last three epochs averaged": Idea("their weights' mean (Kaddour 2022)", {"latest": 3}),
@@ -190,10 +190,10 @@ _EARLIER = Recipe(
     batch_size=64,
     weight_decay=0.0,
     label_smoothing=0.0,
-    shares=1,
+    ghost_batches=1,
     keep_easy=1.0,
     flip="none",
-    shift=0,
+    shift_pixels=0,
     cutout=0,
 )
 _PUBLISHED = Recipe(
@@ -202,9 +202,9 @@ _PUBLISHED = Recipe(
     learning_rate=0.1,
     weight_decay=5e-3,  # what its authors' 5e-4 in the loss comes to, under momentum 0.9
     label_smoothing=0.0,
-    shares=1,
+    ghost_batches=1,
     keep_easy=1.0,
-    shift=4,
+    shift_pixels=4,
     cutout=0,
     erase=0.5,
 )

@@ -3,8 +3,8 @@
 import numpy as np
 
 from fmnist_utils import data
-from fmnist_utils.layers import BatchNormalization
-from fmnist_utils.startup import keras
+from fmnist_utils.fast.layers import BatchNormalization
+from fmnist_utils.support.startup import keras
 
 layers = keras.layers
 
@@ -75,7 +75,7 @@ def build(
 def whitening() -> keras.layers.Layer:
     """A frozen convolution to the principal components of 3 x 3 patches, scaled to equal variance, and to
     their negatives (after Page 2018)."""
-    images = data.to_float(data.load().train.images[:5_000])[..., 0]
+    images = data.rescale(data.load().train.images[:5_000])[..., 0]
     patches = np.lib.stride_tricks.sliding_window_view(images, (3, 3), axis=(1, 2)).reshape(-1, 9)
     values, vectors = np.linalg.eigh(np.cov(patches[::7].T))
     kernel = (vectors / np.sqrt(values + 1e-3)).reshape(3, 3, 1, 9)

@@ -1,12 +1,12 @@
 """What lesson 8 keeps: trainings in processes of their own, resumable, in ``runs/champion``.
 
-    python tests/bench/champion.py ideas       each change of the recipe that won, once, two at a time
-    python tests/bench/champion.py together    what longer trainings may favour, for ten minutes
-    python tests/bench/champion.py confirm     some of them again, with five other seeds
-    python tests/bench/champion.py schedules   1, 2, 4 and 10 minutes, beside earlier models and ResNet-20
+    python -m studies.champion.search ideas       each change of the recipe that won, once, two at a time
+    python -m studies.champion.search together    what longer trainings may favour, for ten minutes
+    python -m studies.champion.search confirm     some of them again, with five other seeds
+    python -m studies.champion.search schedules   1, 2, 4 and 10 minutes, beside earlier models and ResNet-20
 
 All measure on 10,000 training images that are held out. The first three write
-``figures/champion_ideas.csv``, the last ``figures/champion_schedules.csv``.
+``results/champion_ideas.csv``, the last ``results/champion_schedules.csv``.
 """
 
 import argparse
@@ -18,14 +18,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
-import champion_ideas
 import pandas as pd
-from champion_ideas import Recipe
 
-from fmnist_utils import runs
+from fmnist_utils.support import files
+from studies.champion import ideas as champion_ideas
+from studies.champion.ideas import Recipe
 
-STORE = runs.PROJECT / "runs" / "champion"
-FIGURES = runs.PROJECT / "figures"
+STORE = files.PROJECT / "runs" / "champion"
+FIGURES = files.PROJECT / "results"
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
 TWO_THREADS_AN_OP = {"TF_NUM_INTRAOP_THREADS": "2"}
 SCORES = [f"{view}_{score}" for view in ("plain", "flip", "views") for score in ("accuracy", "loss")]
@@ -86,9 +86,9 @@ def job(group: str, name: str, recipe: Recipe, seed: int) -> Path:
     """The file that says what to train; what another recipe gave under the same name is forgotten."""
     path = STORE / group / name / str(seed) / "job.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and Recipe(**runs.read_json(path)["recipe"]) != recipe:
+    if path.exists() and Recipe(**files.read_json(path)["recipe"]) != recipe:
         path.with_name("result.json").unlink(missing_ok=True)
-    runs.write_json(path, {"group": group, "name": name, "SEED": seed, "recipe": asdict(recipe)})
+    files.write_json(path, {"group": group, "name": name, "SEED": seed, "recipe": asdict(recipe)})
     return path
 
 
@@ -97,9 +97,9 @@ def start(path: Path, environment: dict[str, str]) -> None:
     if path.with_name("result.json").exists():
         return
     with path.with_name("log.txt").open("w") as log:
-        command = [sys.executable, Path(__file__).with_name("champion_training.py"), path]
+        command = [sys.executable, "-m", "studies.champion.training", path]
         subprocess.run(command, env=os.environ | environment, stdout=log, stderr=log, check=True)
-    result = runs.read_json(path.with_name("result.json"))
+    result = files.read_json(path.with_name("result.json"))
     scores = "".join(
         f"{result[score]:.4f}, " for score in ("plain_accuracy", "views_accuracy") if score in result
     )
@@ -110,7 +110,7 @@ def results(groups: str, planned: Callable[[str, int], Recipe | None]) -> pd.Dat
     """One row for each training that is done, as long as its recipe is the one that is planned."""
     rows = []
     for path in sorted(STORE.glob(f"{groups}/*/*/result.json")):
-        settings, result = (runs.read_json(path.with_name(file)) for file in ("job.json", "result.json"))
+        settings, result = (files.read_json(path.with_name(file)) for file in ("job.json", "result.json"))
         group = int(settings["group"].split()[0])
         if Recipe(**settings["recipe"]) != planned(settings["name"], group):
             continue
@@ -127,8 +127,8 @@ def results(groups: str, planned: Callable[[str, int], Recipe | None]) -> pd.Dat
 
 
 def write(name: str, table: pd.DataFrame, about: str) -> None:
-    head = f"# {about} Written by tests/bench/champion.py.\n"
-    runs.write_text(FIGURES / name, head + table.to_csv(index=False))
+    head = f"# {about} Written by studies.champion.search.\n"
+    files.write_text(FIGURES / name, head + table.to_csv(index=False))
 
 
 if __name__ == "__main__":

@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import champion_networks
 import numpy as np
-from champion_ideas import Recipe
 
-from fmnist_utils import augmentation, data, models, optimizers, runs, selection, towers, training, tuning
-from fmnist_utils.startup import keras, tf
+from fmnist_utils import augmentation, data, models, training, tuning
+from fmnist_utils.fast import infobatch, optimizers, towers
+from fmnist_utils.support import files
+from fmnist_utils.support.startup import keras, tf
+from studies.champion import networks as champion_networks
+from studies.champion.ideas import Recipe
 
 HELD_OUT, SPLIT_SEED = 10_000, 0
 SMALL = 20  # pixels
@@ -19,16 +21,16 @@ SMALL = 20  # pixels
 
 def main(job: Path) -> None:
     """Train as the job says, and keep beside it the model and what came of it."""
-    settings = runs.read_json(job)
+    settings = files.read_json(job)
     recipe, seed = Recipe(**settings["recipe"]), settings["SEED"]
     training.use_precision("auto")
     known = data.load().train
-    train, held_out = data.split_validation(known, SPLIT_SEED, HELD_OUT)
+    train, held_out = data.train_validation_split(known, SPLIT_SEED, HELD_OUT)
     everything = settings["group"] == "final"
     model, seconds, history = fit(recipe, known if everything else train, seed)
     model.save(job.with_name("model.keras"))
     result = {"seconds": round(seconds, 1), "parameters": model.count_params(), "history": history}
-    runs.write_json(job.with_name("result.json"), result | ({} if everything else views(model, held_out)))
+    files.write_json(job.with_name("result.json"), result | ({} if everything else views(model, held_out)))
 
 
 def fit(recipe: Recipe, train: data.Split, seed: int) -> tuple[keras.Model, float, dict[str, Any]]:
@@ -38,15 +40,16 @@ def fit(recipe: Recipe, train: data.Split, seed: int) -> tuple[keras.Model, floa
     small_epochs = round(recipe.small_first * recipe.epochs)
     model = network(recipe, size=None if small_epochs else 28)
     steps = -(-len(train) // recipe.batch_size) * recipe.epochs
-    chosen = (_HardLate if recipe.hard_late else selection.Selection)(
+    chosen = (_HardLate if recipe.hard_late else infobatch.InfoBatch)(
         len(train), recipe.keep_easy, recipe.epochs, seed
     )
-    whole = recipe.shares == 1
-    cut = towers.in_towers(model, towers.TOWERS) if whole else towers.by_share(model, recipe.shares)
+    whole = recipe.ghost_batches == 1
+    cut = towers.in_towers(model, towers.TOWERS) if whole else towers.ghost_batches(model, recipe.ghost_batches)
+    loss = keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing).call  # of each image
     if recipe.sharpness:
-        fast = _SharpnessAware(cut, chosen, recipe.label_smoothing, recipe.sharpness)
+        fast = _SharpnessAware(cut, chosen, loss, recipe.sharpness)
     else:
-        fast = selection.Selective(cut, chosen, recipe.label_smoothing)
+        fast = infobatch.InfoBatchModel(cut, chosen, loss)
     optimizer = optimizer_of(recipe, steps)
     fast.compile(
         optimizer,
@@ -54,7 +57,9 @@ def fit(recipe: Recipe, train: data.Split, seed: int) -> tuple[keras.Model, floa
         steps_per_execution=training.STEPS_PER_EXECUTION,
         jit_compile=False,
     )
-    flips = augmentation.FlipAndShift(recipe.shift, flip=recipe.flip == "random", cutout=recipe.cutout)
+    flips = augmentation.RandomFlipShift(
+        recipe.shift_pixels, flip=recipe.flip == "random", cutout=recipe.cutout
+    )
     mirror, augment = _Mirror(len(train), seed), _WholeLast(recipe, flips)
     batches = shown(recipe, train, seed, chosen, mirror, augment if recipe.whole_last else flips)
     options: dict[str, Any] = {"shuffle": False, "verbose": 0, "callbacks": [mirror, augment, chosen]}
@@ -111,7 +116,7 @@ def _one_cycle(peak: float, steps: int, last: float) -> keras.optimizers.schedul
 def shown(recipe: Recipe, train: data.Split, seed: int, chosen, mirror, augment) -> tf.data.Dataset:
     """The batches of an epoch, with what the recipe does to them."""
     if recipe.lesson_4:
-        augment = augmentation.Augmentation()
+        augment = augmentation.RandomAffine()
     if recipe.warp:
         augment = _Warp(augment, recipe.warp)
     batches = training.chosen_batches(train, recipe.batch_size, seed, augment, chosen)
@@ -155,15 +160,15 @@ class _Warp:
 
     def __call__(self, images, seed):
         reach = self.reach
-        warp = augmentation.Augmentation(10 * reach, 0.0, 0.1 * reach, fill_mode="constant")
+        warp = augmentation.RandomAffine(10 * reach, 0.0, 0.1 * reach, fill_mode="constant")
         return warp(self.first(images, seed), seed + 2)
 
 
-class _SharpnessAware(selection.Selective):
+class _SharpnessAware(infobatch.InfoBatchModel):
     """Takes each gradient where the loss is highest nearby (Foret et al. 2021, arXiv 2010.01412)."""
 
-    def __init__(self, model, chosen, label_smoothing: float, radius: float) -> None:
-        super().__init__(model, chosen, label_smoothing)
+    def __init__(self, model, chosen, loss, radius: float) -> None:
+        super().__init__(model, chosen, loss)
         self._radius = radius
 
     def train_step(self, data):
@@ -177,19 +182,19 @@ class _SharpnessAware(selection.Selective):
         for variable, gradient in zip(variables, gradients, strict=True):
             variable.assign_sub(length * gradient)
         self.optimizer.apply(uphill, self.trainable_variables)
-        self._selection.losses.scatter_nd_update(positions[:, tf.newaxis], losses)
+        self._chosen.losses.scatter_nd_update(positions[:, tf.newaxis], losses)
         self._loss_tracker.update_state(tf.reduce_mean(weights * losses))
         return self.compute_metrics(images, labels, outputs, sample_weight=weights)
 
     def _gradients(self, images, labels, weights, variables):
         with tf.GradientTape() as tape:
             outputs = self(images, training=True)
-            losses = self._loss(labels, outputs)
+            losses = self._loss_of_each(labels, outputs)
             loss = tf.reduce_mean(weights * losses)
         return outputs, losses, tape.gradient(loss, variables)
 
 
-class _HardLate(selection.Selection):
+class _HardLate(infobatch.InfoBatch):
     """Shows all images until 60% of the epochs, then those whose last loss is above the median."""
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -236,7 +241,7 @@ class _Latest(keras.callbacks.Callback):
 class _WholeLast(keras.callbacks.Callback):
     """An augmentation that ends its cutout with the last epochs."""
 
-    def __init__(self, recipe: Recipe, augment: augmentation.FlipAndShift) -> None:
+    def __init__(self, recipe: Recipe, augment: augmentation.RandomFlipShift) -> None:
         super().__init__()
         self._first_whole = (1 - recipe.whole_last) * recipe.epochs
         self._with, self._without = augment, replace(augment, cutout=0)

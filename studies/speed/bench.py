@@ -1,6 +1,6 @@
 """The benchmark: each side a process of its own, in turns, medians and ratios from one run.
 
-Writes ``figures/bench.md`` and ``figures/bench.json`` and the table in the README. ``make bench`` calls it.
+Writes ``results/bench.md`` and ``results/bench.json`` and the table in the README. ``make bench`` calls it.
 """
 
 import argparse
@@ -14,11 +14,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from fmnist_utils import cores, publish, runs
+from fmnist_utils.batch import publish
+from fmnist_utils.support import cores, files, formatting
 
-HERE = Path(__file__).parent
 MARKS = ("<!-- bench: written by make bench -->", "<!-- end of bench -->")
-OURS, KERAS, TORCH = "by_fmnist_utils.py", "by_keras.py", "by_pytorch.py"
+OURS, KERAS, TORCH = "by_fmnist_utils", "by_keras", "by_pytorch"
 
 # One row of the table each: what it is, and how it is started.
 SIDES = {
@@ -59,7 +59,7 @@ SIZES, BATCHES = (5500, 11000, 27500, 55000), (32, 64, 128, 256, 512)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="turns of every side")
-    parser.add_argument("--to", type=Path, default=runs.PROJECT, help="the project's folder to write into")
+    parser.add_argument("--to", type=Path, default=files.PROJECT, help="the project's folder to write into")
     args = parser.parse_args()
     rows = {name: side for name, side in SIDES.items() if side[0] != TORCH or _has_torch()}
     found: dict[str, Any] = {"sides": {name: [] for name in rows}}
@@ -67,8 +67,8 @@ def main() -> None:
         for name, (script, options) in rows.items():
             found["sides"][name].append(measure(script, f"{options} --seed {turn}"))
             print(f"round {turn + 1}/{args.rounds}  {name}: {_seconds(found['sides'][name]):.1f} s", flush=True)
-    found["machine"] = measure("machine.py", "", TF_NUM_INTRAOP_THREADS=str(cores.available()))
-    found["operations"] = measure("operations.py", "--size 12800")
+    found["machine"] = measure("machine", "", TF_NUM_INTRAOP_THREADS=str(cores.available()))
+    found["operations"] = measure("operations", "--size 12800")
     found["parts"] = {"all of it": _once("")} | {name: _once(options) for name, options in PARTS.items()}
     found["sizes"] = {size: _once(f"--size {size}") for size in SIZES}
     found["batches"] = {batch: _once(f"--batch {batch}") for batch in BATCHES}
@@ -78,7 +78,8 @@ def main() -> None:
 def measure(script: str, options: str, **environment: str) -> dict[str, Any]:
     """Run one side in a process of its own; the last line that it prints is its result."""
     done = subprocess.run(
-        [sys.executable, str(HERE / script), *options.split()],
+        [sys.executable, "-m", f"studies.speed.{script}", *options.split()],
+        cwd=files.PROJECT,
         env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"} | environment,
         capture_output=True,
         text=True,
@@ -90,7 +91,7 @@ def measure(script: str, options: str, **environment: str) -> dict[str, Any]:
 
 def write(found: dict[str, Any], project: Path) -> None:
     """The tables, from one run's measurements."""
-    runs.write_json(project / "figures" / "bench.json", found)
+    files.write_json(project / "results" / "bench.json", found)
     sides = table_of_sides(found["sides"])
     targets = table_of_targets(found)
     page = "\n\n".join(
@@ -114,10 +115,10 @@ def write(found: dict[str, Any], project: Path) -> None:
             _simple(found["operations"], "ms a step", digits=2),
         ]
     )
-    runs.write_text(project / "figures" / "bench.md", page + "\n")
+    files.write_text(project / "results" / "bench.md", page + "\n")
     readme = project / "README.md"
     text = publish.with_table(readme.read_text(encoding="utf-8"), f"{sides}\n\n{targets}", MARKS)
-    runs.write_text(readme, text)
+    files.write_text(readme, text)
     print(targets)
 
 
@@ -147,7 +148,7 @@ def table_of_sides(sides: dict[str, list]) -> str:
         "peak MB",
         "validation accuracy, a seed each, after epochs",
     ]
-    return runs.markdown_table(header, [row(name, turns) for name, turns in sides.items()])
+    return formatting.markdown_table(header, [row(name, turns) for name, turns in sides.items()])
 
 
 def table_of_targets(found: dict[str, Any]) -> str:
@@ -168,11 +169,13 @@ def table_of_targets(found: dict[str, Any]) -> str:
     )
     peak = max(turn["peak_megabytes"] for name in sides if SIDES[name][0] == OURS for turn in sides[name])
     rows.append(["peak memory of this project's sides, MB", f"{peak:,}", "below 2,000"])
-    return runs.markdown_table(["ratio", "measured", "to reach"], rows)
+    return formatting.markdown_table(["ratio", "measured", "to reach"], rows)
 
 
 def _simple(values: dict[str, float], unit: str, digits: int = 1) -> str:
-    return runs.markdown_table(["", unit], [[str(key), f"{value:.{digits}f}"] for key, value in values.items()])
+    return formatting.markdown_table(
+        ["", unit], [[str(key), f"{value:.{digits}f}"] for key, value in values.items()]
+    )
 
 
 def _once(options: str) -> float:

@@ -3,9 +3,9 @@
 ``--without`` puts the stock part in the place of one fast part: towers, bn, adam or steps.
 """
 
-from side import Clock, arguments, report, splits
-
-from fmnist_utils import augmentation, layers, models, optimizers, towers, training
+from fmnist_utils import augmentation, models, training
+from fmnist_utils.fast import layers, optimizers, towers
+from studies.speed.side import Clock, arguments, report, splits
 
 keras = training.keras
 args = arguments(__doc__)
@@ -25,7 +25,7 @@ fast.compile(
 )
 clock = Clock()
 history = fast.fit(
-    training.batches(train, args.batch, args.seed, augmentation.Augmentation() if args.augment else None),
+    training.batches(train, args.batch, args.seed, augmentation.RandomAffine() if args.augment else None),
     validation_data=training.batches(validation, training.EVALUATION_BATCH),
     epochs=args.epochs,
     shuffle=False,

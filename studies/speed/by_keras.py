@@ -4,8 +4,9 @@ With ``--augment`` this is the mini-project's recipe: ``ImageDataGenerator``, on
 """
 
 import keras
-import stock
-from side import Clock, arguments, arrays, report
+
+from studies.speed import stock
+from studies.speed.side import Clock, arguments, arrays, report
 
 args = arguments(__doc__)
 keras.utils.set_random_seed(args.seed)

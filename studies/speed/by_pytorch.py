@@ -2,10 +2,10 @@
 
 import numpy as np
 import torch
-from side import Clock, arguments, arrays, report
 from torch import nn
 
-from fmnist_utils import cores
+from fmnist_utils.support import cores
+from studies.speed.side import Clock, arguments, arrays, report
 
 args = arguments(__doc__)
 torch.manual_seed(args.seed)

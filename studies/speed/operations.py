@@ -11,10 +11,11 @@ from pathlib import Path
 
 os.environ |= {"OMP_NUM_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 
-from side import arguments, splits  # noqa: E402
 from tensorflow.tsl.profiler.protobuf import xplane_pb2  # noqa: E402
 
-from fmnist_utils import augmentation, models, optimizers, towers, training  # noqa: E402
+from fmnist_utils import augmentation, models, training  # noqa: E402
+from fmnist_utils.fast import optimizers, towers  # noqa: E402
+from studies.speed.side import arguments, splits  # noqa: E402
 
 tf, keras = training.tf, training.keras
 args = arguments(__doc__)
@@ -22,7 +23,7 @@ training.use_precision(args.precision)
 train, _ = splits(args)
 model = towers.in_towers(models.batchnorm(), 1)
 model.compile(optimizers.Adam(), "categorical_crossentropy", steps_per_execution=training.STEPS_PER_EXECUTION)
-pipeline = training.batches(train, args.batch, 0, augmentation.Augmentation())
+pipeline = training.batches(train, args.batch, 0, augmentation.RandomAffine())
 model.fit(pipeline, verbose=0, shuffle=False)
 with tempfile.TemporaryDirectory() as folder:
     with tf.profiler.experimental.Profile(folder):

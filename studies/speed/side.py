@@ -28,13 +28,13 @@ def arguments(description: str) -> argparse.Namespace:
 
 def splits(args: argparse.Namespace) -> tuple[data.Split, data.Split]:
     """Training images, as many as asked for, and the 5,000 for validation."""
-    train, validation = data.split_validation(data.load().train, seed=0)
+    train, validation = data.train_validation_split(data.load().train, seed=0)
     return data.subset(train, args.size, seed=0), validation
 
 
 def arrays(args: argparse.Namespace) -> list[tuple[np.ndarray, np.ndarray]]:
     """The same as float images and one-hot labels in memory."""
-    return [(data.to_float(split.images), data.one_hot(split.labels)) for split in splits(args)]
+    return [(data.rescale(split.images), data.one_hot(split.labels)) for split in splits(args)]
 
 
 class Clock:

@@ -1,6 +1,6 @@
 """What a sweep costs and stands: overhead, throughput, start-up, 500 runs, two machines without a shared disk.
 
-Writes ``figures/sweeps.json`` and ``figures/sweeps.md``. About an hour and a half alone on two cores; the part
+Writes ``results/sweeps.json`` and ``results/sweeps.md``. About an hour and a half alone on two cores; the part
 with two machines makes network namespaces and is left out where that is not allowed.
 """
 
@@ -20,11 +20,11 @@ from typing import Any
 import pandas as pd
 import psutil
 
-from fmnist_utils import cores, runs
+from fmnist_utils.support import cores, files, formatting
 
 PYTHON = sys.executable
-BASIC = runs.PROJECT / "notebooks" / "02_basic_cnn.ipynb"
-FORM = runs.PROJECT / "notebooks" / "one_training.ipynb"
+BASIC = files.PROJECT / "notebooks" / "02_basic_cnn.ipynb"
+FORM = files.PROJECT / "notebooks" / "one_training.ipynb"
 FIGURES: dict[str, Callable[[psutil.Process], float]] = {
     "memory (MB)": lambda process: process.memory_info().rss / 1e6,
     "open files": lambda process: process.num_fds(),
@@ -43,14 +43,14 @@ def main() -> None:
     }
     parser.add_argument("parts", nargs="*", help=f"which of {', '.join(parts)} (default: all)")
     chosen = parser.parse_args().parts or list(parts)
-    path = runs.PROJECT / "figures" / "sweeps.json"
-    found = runs.read_json(path) if path.exists() else {}
+    path = files.PROJECT / "results" / "sweeps.json"
+    found = files.read_json(path) if path.exists() else {}
     for name in chosen:
         with tempfile.TemporaryDirectory() as folder:
             found[name] = parts[name](Path(folder))
         print(name, found[name], flush=True)
-        runs.write_json(path, found)
-    runs.write_text(path.with_suffix(".md"), page(found))
+        files.write_json(path, found)
+    files.write_text(path.with_suffix(".md"), page(found))
 
 
 def overhead(folder: Path, runs_each: int = 5, rounds: int = 2) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def startup(folder: Path, repeats: int = 5) -> dict[str, float]:
     script = """
 import sys, time, nbformat
 from pathlib import Path
-from fmnist_utils import engine, kernels
+from fmnist_utils.batch import engine, kernels
 kernels.can_fork = (lambda: True) if sys.argv[1] == "forked" else (lambda: False)
 folder = Path(sys.argv[2])
 cell = nbformat.v4.new_code_cell("from fmnist_utils import evaluation, models, plots, training")
@@ -166,7 +166,7 @@ def machines(folder: Path, count: int = 12) -> dict[str, Any]:
 
 def page(found: dict[str, Any]) -> str:
     """The measurements, as a page."""
-    lines = ["# Sweeps, measured", f"{cores.available()} cores. `tests/bench/sweeps.py` wrote this.", ""]
+    lines = ["# Sweeps, measured", f"{cores.available()} cores. `studies.speed.sweeps` wrote this.", ""]
     rows = []
     if "overhead" in found:
         one, other = found["overhead"]["papermill"], found["overhead"]["sweep"]
@@ -196,7 +196,7 @@ def page(found: dict[str, Any]) -> str:
                 f"{m['complete']} of {m['seeds']} runs, {m['runs']} rows",
             ]
         )
-    return "\n".join([*lines, runs.markdown_table(["what", "measured"], rows)]) + "\n"
+    return "\n".join([*lines, formatting.markdown_table(["what", "measured"], rows)]) + "\n"
 
 
 def _command(notebook: Path, folder: Path, *options: str) -> list[str]:
@@ -267,15 +267,15 @@ def _machine(ip: str, space: str, number: int, scheduler: str, folder: Path) -> 
 
     The data travels once, by hand, as it would in a lab: a copy of this user's cache.
     """
-    from fmnist_utils import sources
+    from fmnist_utils.support import sources
 
     data = folder / f"data-{number}"
     shutil.copytree(sources.fetch().parent, data / "fmnist_utils")
     worker = f"{PYTHON} -m distributed.cli.dask_worker tcp://{scheduler}:8786 --nthreads 1 --no-dashboard"
     script = f"""set -e
         hostname {space}
-        mount --bind {runs.PROJECT} {runs.PROJECT}
-        mount -o remount,bind,ro {runs.PROJECT}
+        mount --bind {files.PROJECT} {files.PROJECT}
+        mount -o remount,bind,ro {files.PROJECT}
         mount --bind {data} /mnt
         mount -t tmpfs none /tmp
         mkdir /tmp/home /tmp/cache

@@ -3,12 +3,13 @@
 import nbformat
 import pytest
 
-from fmnist_utils import batch, grid, parameters
+from fmnist_utils import parameters
+from fmnist_utils.batch import grid, series
 
 
 @pytest.fixture(scope="module")
 def basic():
-    return grid.Notebook(batch.resolve(["02"])[0])
+    return grid.Notebook(series.resolve(["02"])[0])
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import psutil
 import pytest
 from helpers import running, wait_until
 
-from fmnist_utils import engine, kernels, limits
+from fmnist_utils.batch import engine, kernels
 
 pytestmark = pytest.mark.skipif(not kernels.can_fork(), reason="kernels are forked on Linux without a GPU only")
 
@@ -19,8 +19,8 @@ TRAINS = """from fmnist_utils import data, models, plots, training
 import keras, numpy as np, subprocess
 print(keras.backend.floatx(), training.use_precision("float32"))
 few = data.subset(data.load().train, 500, seed=0)
-trained = training.train_or_load(
-    models.two_conv(), few, few, name="tiny", epochs=1, batch_size=50, seed=0)
+config = training.TrainingConfig(epochs=1, batch_size=50, seed=0)
+trained = training.train_or_load(models.two_conv(), few, few, config, name="tiny")
 print(trained.history)
 plots.show(plots.bars({"loss": trained.history["loss"][0]}, "loss"), "the loss")
 print(subprocess.run(["echo", "children work"], capture_output=True, text=True).stdout)
@@ -84,8 +84,8 @@ def test_no_kernel_is_left(write_notebook, tmp_path):
 def test_a_kernel_keeps_to_its_memory_limit(write_notebook, tmp_path):
     notebook = write_notebook("greedy", "hoard = bytearray(3 * 2**30)")
     with pytest.raises(engine.NotebookError, match="MemoryError"):
-        execute(notebook, tmp_path / "out.ipynb", **{limits.MEMORY: "2000"})
-    execute(notebook, tmp_path / "out.ipynb", **{limits.MEMORY: "8000"})
+        execute(notebook, tmp_path / "out.ipynb", **{kernels.MEMORY: "2000"})
+    execute(notebook, tmp_path / "out.ipynb", **{kernels.MEMORY: "8000"})
 
 
 def test_another_environments_python_is_started_not_forked(write_notebook, tmp_path, monkeypatch):
@@ -124,7 +124,7 @@ def test_a_nursery_that_was_killed_is_replaced(write_notebook, tmp_path):
 
 def test_a_kernel_that_cannot_start_is_reported_in_a_sentence(write_notebook, tmp_path):
     with pytest.raises(engine.NotebookError, match="says.ipynb: its kernel did not start"):
-        execute(write_notebook("says", SAYS), tmp_path / "out.ipynb", **{limits.MEMORY: "1"})
+        execute(write_notebook("says", SAYS), tmp_path / "out.ipynb", **{kernels.MEMORY: "1"})
 
 
 @pytest.mark.parametrize("forked", [True, False])

@@ -11,73 +11,49 @@ import papermill
 import pytest
 from helpers import running, wait_until
 
-from fmnist_utils import __main__, batch, parameters, progress, publish, runs
-
-CELLS = {
-    "works": """from fmnist_utils import runs
-print(EPOCHS)
-runs.write_json(runs.runs_dir() / "seen.json", EPOCHS)""",
-    "fails": "raise ValueError('no more wool')",
-    "dies": "import os\nos._exit(1)",
-    "sleeps": """import os, time
-from fmnist_utils import runs
-runs.write_json(runs.runs_dir() / "pid.json", os.getpid())
-time.sleep(300)
-runs.write_json(runs.runs_dir() / "slept.json", True)""",
-    "meets": """import os, time
-from fmnist_utils import runs
-folder = runs.runs_dir()
-(folder / f"here-{os.getpid()}").touch()
-until = time.monotonic() + 100
-while len(list(folder.glob("here-*"))) < 2:
-    assert time.monotonic() < until, "alone"
-    time.sleep(0.1)
-print("cores:", os.environ["OMP_NUM_THREADS"])""",
-    "shows": "from fmnist_utils import progress\nline = progress.Line('epoch 1')\nline.update('epoch 2')",
-}
-
-
-@pytest.fixture
-def make_notebook(write_notebook):
-    return lambda name, *kinds: write_notebook(name, *(CELLS[kind] for kind in kinds))
+from fmnist_utils import __main__, parameters
+from fmnist_utils.batch import series
+from fmnist_utils.support import files
 
 
 def test_values_are_read_as_literals():
-    given = batch.parse([("A", "1"), ("B", "1e-3"), ("C", "two_conv"), ("D", "True"), ("E", "-1")])
+    given = series.parse([("A", "1"), ("B", "1e-3"), ("C", "two_conv"), ("D", "True"), ("E", "-1")])
     assert given == {"A": 1, "B": 0.001, "C": "two_conv", "D": True, "E": -1}
 
 
 def test_notebooks_are_found_by_path_name_or_number(make_notebook):
-    assert batch.resolve([]) == batch.series()
-    assert batch.resolve(["02", "03_batchnorm_cnn", "04_augmentation.ipynb"]) == batch.series()[1:4]
+    assert series.resolve([]) == series.lessons()
+    assert series.resolve(["02", "03_batchnorm_cnn", "04_augmentation.ipynb"]) == series.lessons()[1:4]
     made = make_notebook("mine", "works")
-    assert batch.resolve([str(made)]) == [made]
-    with pytest.raises(batch.BatchError, match="no notebook 99.*01_explore"):
-        batch.resolve(["99"])
+    assert series.resolve([str(made)]) == [made]
+    with pytest.raises(series.BatchError, match="no notebook 99.*01_explore"):
+        series.resolve(["99"])
 
 
 def test_misspelt_names_and_bad_values_are_refused_before_anything_runs(tmp_path):
-    with pytest.raises(batch.BatchError, match="No notebook .* parameter EPOCH. Known: .*EPOCHS"):
-        batch.run(batch.series(), {"EPOCH": 1}, tmp_path / "run")
+    with pytest.raises(series.BatchError, match="No notebook .* parameter EPOCH. Known: .*EPOCHS"):
+        series.run(series.lessons(), {"EPOCH": 1}, tmp_path / "run")
     with pytest.raises(parameters.ParameterError, match="DROPOUT = 2"):
-        batch.run(batch.series(), {"DROPOUT": 2}, tmp_path / "run")
+        series.run(series.lessons(), {"DROPOUT": 2}, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
 def test_each_parameter_goes_to_the_notebooks_that_define_it():
-    planned = batch.plan(batch.series(), {"EPOCHS": 3, "NEIGHBOURS": 1})
-    explore, basic = batch.series()[:2]
+    planned = series.plan(series.lessons(), {"EPOCHS": 3, "NEIGHBOURS": 1})
+    explore, basic = series.lessons()[:2]
     assert planned[explore] == {"NEIGHBOURS": 1}
     assert planned[basic] == {"EPOCHS": 3}
 
 
 def test_a_run_is_complete_and_shows_cells_and_epochs(make_notebook, tmp_path, capsys):
-    batch.run([make_notebook("01_a", "works"), make_notebook("02_b", "shows")], {"EPOCHS": 7}, tmp_path / "run")
-    state = runs.read_json(tmp_path / "run" / "run.json")
+    series.run(
+        [make_notebook("01_a", "works"), make_notebook("02_b", "shows")], {"EPOCHS": 7}, tmp_path / "run"
+    )
+    state = files.read_json(tmp_path / "run" / "run.json")
     assert state["status"] == "complete"
     assert state["parameters"] == {"EPOCHS": 7}
     assert set(state["seconds"]) == {"01_a", "02_b"}
-    assert runs.read_json(tmp_path / "run" / "seen.json") == 7, "the kernel wrote into this run's folder"
+    assert files.read_json(tmp_path / "run" / "seen.json") == 7, "the kernel wrote into this run's folder"
     out = capsys.readouterr().out
     for line in ("01_a: cell 3/3  from fmnist_utils import runs", "epoch 1", "epoch 2", "02_b: done in"):
         assert line in out
@@ -93,7 +69,7 @@ def test_a_failing_cell_is_named_and_the_partial_notebook_kept(make_notebook, tm
     assert status == 1
     assert "01_a.ipynb, code cell 3: ValueError: no more wool" in error
     assert "Traceback" not in error
-    state = runs.read_json(tmp_path / "run" / "run.json")
+    state = files.read_json(tmp_path / "run" / "run.json")
     assert state["status"] == "failed"
     assert "no more wool" in state["error"]
     partial = nbformat.read(tmp_path / "run" / "notebooks" / "01_a.ipynb", as_version=4)
@@ -104,7 +80,7 @@ def test_a_failing_cell_is_named_and_the_partial_notebook_kept(make_notebook, tm
 def test_notebooks_run_side_by_side_and_share_the_cores(make_notebook, tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "6")
     notebooks = [make_notebook("01_a", "meets"), make_notebook("02_b", "meets")]
-    folder = batch.run(notebooks, {}, tmp_path / "run", jobs=2)
+    folder = series.run(notebooks, {}, tmp_path / "run", jobs=2)
     for notebook in notebooks:
         executed = nbformat.read(folder / "notebooks" / notebook.name, as_version=4)
         assert executed.cells[-1].outputs[0].text == "cores: 3\n"
@@ -112,19 +88,19 @@ def test_notebooks_run_side_by_side_and_share_the_cores(make_notebook, tmp_path,
 
 
 def test_several_at_a_time_begin_with_the_longest(tmp_path):
-    runs.write_json(tmp_path / "seconds.json", {"01_a": 5.0, "02_b": 9.0, "03_c": 7.0})
+    files.write_json(tmp_path / "seconds.json", {"01_a": 5.0, "02_b": 9.0, "03_c": 7.0})
     notebooks = [tmp_path / f"{name}.ipynb" for name in ("01_a", "02_b", "03_c", "04_new")]
-    ordered = batch.longest_first(notebooks, tmp_path / "seconds.json")
+    ordered = series.longest_first(notebooks, tmp_path / "seconds.json")
     assert [path.stem for path in ordered] == ["04_new", "02_b", "03_c", "01_a"]
-    assert batch.longest_first(notebooks, tmp_path / "missing.json") == notebooks
+    assert series.longest_first(notebooks, tmp_path / "missing.json") == notebooks
 
 
 def test_a_failure_stops_the_notebook_beside_it_and_none_follows(make_notebook, tmp_path):
     fails = make_notebook("02_b", "meets", "fails")
     notebooks = [make_notebook("01_a", "meets", "sleeps"), fails, make_notebook("03_c", "works")]
-    with pytest.raises(batch.BatchError, match="02_b.ipynb, code cell 3: ValueError: no more wool"):
-        batch.run(notebooks, {}, tmp_path / "run", jobs=2)
-    assert runs.read_json(tmp_path / "run" / "run.json")["status"] == "failed"
+    with pytest.raises(series.BatchError, match="02_b.ipynb, code cell 3: ValueError: no more wool"):
+        series.run(notebooks, {}, tmp_path / "run", jobs=2)
+    assert files.read_json(tmp_path / "run" / "run.json")["status"] == "failed"
     assert not (tmp_path / "run" / "notebooks" / "03_c.ipynb").exists()
     assert not (tmp_path / "run" / "slept.json").exists()
     kernels = [int(path.name.partition("-")[2]) for path in (tmp_path / "run").glob("here-*")]
@@ -141,13 +117,13 @@ def test_no_notebook_at_a_time_is_refused(make_notebook, tmp_path, capsys):
 
 def test_a_folder_that_is_in_use_is_left_alone(make_notebook, tmp_path):
     notebook = make_notebook("01_a", "works")
-    batch.run([notebook], {}, tmp_path / "run")
+    series.run([notebook], {}, tmp_path / "run")
     before = (tmp_path / "run" / "run.json").read_text()
-    with pytest.raises(batch.BatchError, match="not empty.*--to"):
-        batch.run([notebook], {}, tmp_path / "run")
-    runs.write_json(tmp_path / "claimed" / "run.json", {})
-    with pytest.raises(batch.BatchError, match="belongs to another run"):
-        batch.run([notebook], {}, tmp_path / "claimed")
+    with pytest.raises(series.BatchError, match="not empty.*--to"):
+        series.run([notebook], {}, tmp_path / "run")
+    files.write_json(tmp_path / "claimed" / "run.json", {})
+    with pytest.raises(series.BatchError, match="belongs to another run"):
+        series.run([notebook], {}, tmp_path / "claimed")
     assert (tmp_path / "run" / "run.json").read_text() == before
 
 
@@ -162,7 +138,7 @@ def test_two_runs_at_once_keep_to_their_folders(make_notebook, tmp_path):
         for i in (1, 2)
     ]
     assert [process.wait(timeout=120) for process in processes] == [0, 0]
-    assert [runs.read_json(tmp_path / f"run{i}" / "seen.json") for i in (1, 2)] == [1, 2]
+    assert [files.read_json(tmp_path / f"run{i}" / "seen.json") for i in (1, 2)] == [1, 2]
 
 
 def test_a_kernel_that_dies_is_reported_in_a_sentence(make_notebook, tmp_path, capsys):
@@ -170,7 +146,7 @@ def test_a_kernel_that_dies_is_reported_in_a_sentence(make_notebook, tmp_path, c
     assert status == 1
     assert "01_a.ipynb: its kernel died" in capsys.readouterr().err
     assert (tmp_path / "run" / "notebooks" / "01_a.ipynb").exists()
-    assert runs.read_json(tmp_path / "run" / "run.json")["status"] == "failed"
+    assert files.read_json(tmp_path / "run" / "run.json")["status"] == "failed"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -180,13 +156,13 @@ def test_a_run_that_is_stopped_is_marked_and_leaves_no_process(number, make_note
         [*command, "--to", str(tmp_path / "run")], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
     wait_until((tmp_path / "run" / "pid.json").exists)
-    kernel = runs.read_json(tmp_path / "run" / "pid.json")
+    kernel = files.read_json(tmp_path / "run" / "pid.json")
     process.send_signal(number)
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "marked as failed" in error
     assert "Traceback" not in error
-    assert runs.read_json(tmp_path / "run" / "run.json")["status"] == "failed"
+    assert files.read_json(tmp_path / "run" / "run.json")["status"] == "failed"
     assert (tmp_path / "run" / "notebooks" / "01_a.ipynb").exists()
     wait_until(lambda: not running(kernel))
 
@@ -208,7 +184,7 @@ def test_bad_values_end_with_status_2_and_name_the_parameter(capsys):
 
 
 def test_papermill_explains_every_parameter():
-    for notebook in batch.series():
+    for notebook in series.lessons():
         for name, described in papermill.inspect_notebook(str(notebook)).items():
             assert described["help"], f"{notebook.name}: {name}"
             assert described["inferred_type_name"] in ("int", "float", "str")
@@ -219,69 +195,13 @@ def test_the_results_table_has_a_row_a_model_best_first(tmp_path):
     tested = {"test_accuracy": 0.85, "test_loss": 0.4, "test_interval": [0.84, 0.86]}
     for name, accuracy in (("worse", 0.85), ("better", 0.87)):
         folder = tmp_path / "models" / name
-        runs.write_json(folder / "metrics.json", common | {"name": name})
-        runs.write_json(folder / "scores.json", tested | {"test_accuracy": accuracy})
-    runs.write_json(tmp_path / "models" / "untested" / "metrics.json", common | {"name": "untested"})
-    table = batch.write_results(tmp_path).splitlines()
+        files.write_json(folder / "metrics.json", common | {"name": name})
+        files.write_json(folder / "scores.json", tested | {"test_accuracy": accuracy})
+    files.write_json(tmp_path / "models" / "untested" / "metrics.json", common | {"name": "untested"})
+    table = series.write_results(tmp_path).splitlines()
     assert [line.split(" | ")[0] for line in table[2:]] == ["| better", "| worse"]
     assert "87.00% (84.0% to 86.0%)" in table[2]
     assert (tmp_path / "results.md").read_text().strip() == "\n".join(table)
-
-
-def test_publishing_cleans_and_moves_everything_together(make_notebook, tmp_path):
-    project = tmp_path
-    notebook = make_notebook("01_a", "works", "shows")
-    (project / "README.md").write_text(f"top\n{publish.MARKS[0]}\nold\n{publish.MARKS[1]}\nbottom\n")
-    folder = batch.run([notebook], {}, tmp_path / "run")
-    runs.write_text(folder / "results.md", "| new |\n")
-    runs.write_json(folder / "results.json", [])
-    (folder / "figures").mkdir()
-    (folder / "figures" / "01_new.png").write_bytes(b"png")
-    (project / "figures").mkdir()
-    (project / "figures" / "01_old.png").write_bytes(b"png")
-
-    publish.publish(folder, project)
-
-    assert (
-        (project / "README.md").read_text()
-        == f"top\n{publish.MARKS[0]}\n| new |\n\n{publish.replicates_table()}\n{publish.MARKS[1]}\nbottom\n"
-    )
-    assert sorted(p.name for p in (project / "figures").iterdir()) == [
-        "01_new.png",
-        "results.json",
-        "results.md",
-        "seconds.json",
-    ]
-    text = notebook.read_text()
-    assert "papermill" not in text
-    assert progress.PROGRESS in text
-    cells = nbformat.read(notebook, as_version=4).cells
-    assert [cell.execution_count for cell in cells] == [1, 2, 3]
-    assert cells[0].metadata == {"tags": ["parameters"]}
-    assert not list(project.glob(".publishing-*"))
-
-
-def test_only_a_complete_default_run_of_the_present_notebooks_is_published(make_notebook, tmp_path):
-    notebook = make_notebook("01_a", "works")
-    (tmp_path / "README.md").write_text(f"{publish.MARKS[0]}\n{publish.MARKS[1]}")
-    with_parameters = batch.run([notebook], {"EPOCHS": 2}, tmp_path / "run1")
-    with pytest.raises(batch.BatchError, match="default parameters"):
-        publish.publish(with_parameters, tmp_path)
-    default = batch.run([notebook], {}, tmp_path / "run2")
-    runs.write_text(default / "results.md", "")
-    edited = nbformat.read(notebook, as_version=4)
-    edited.cells[1].source += "\n# edited"
-    nbformat.write(edited, notebook)
-    before = notebook.read_text()
-    with pytest.raises(batch.BatchError, match="edited after the run"):
-        publish.publish(default, tmp_path)
-    assert notebook.read_text() == before
-    assert not list(tmp_path.glob(".publishing-*"))
-
-
-def test_progress_lines_are_printed_outside_a_kernel(capsys):
-    progress.Line("one").update("two")
-    assert capsys.readouterr().out == "one\ntwo\n"
 
 
 @pytest.mark.parametrize(
@@ -295,10 +215,6 @@ def test_progress_lines_are_printed_outside_a_kernel(capsys):
         (7500, "2 h 05 min"),
     ],
 )
-def test_durations_are_said_as_a_reader_would(seconds, text):
-    assert progress.duration(seconds) == text
-
-
 def test_a_new_folder_has_a_name_of_its_own():
-    assert batch.new_folder().parent == runs.PROJECT / "runs"
-    assert time.strftime("%Y-%m-%d") in batch.new_folder().name
+    assert series.new_folder().parent == files.PROJECT / "runs"
+    assert time.strftime("%Y-%m-%d") in series.new_folder().name

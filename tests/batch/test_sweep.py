@@ -2,15 +2,15 @@
 
 import os
 import re
-import sqlite3
-from pathlib import Path
 
 import nbformat
 import pandas as pd
 import pytest
 from tiny_sweep import WORK, begun, left_behind, states
 
-from fmnist_utils import __main__, batch, cluster, fingerprint, grid, report, runs, sweep
+from fmnist_utils import __main__
+from fmnist_utils.batch import cluster, grid, report, series, sweep
+from fmnist_utils.support import files
 
 
 def test_a_sweep_runs_the_grid_and_its_table_has_every_run(notebook, tmp_path, capsys, monkeypatch):
@@ -30,16 +30,12 @@ def test_a_sweep_runs_the_grid_and_its_table_has_every_run(notebook, tmp_path, c
     assert os.environ["OMP_NUM_THREADS"] == "6"
     assert table["PRECISION"].tolist() == ["auto"] * 6
     assert table["dtype_policy"].tolist() == ["float32"] * 6
-    with sqlite3.connect(folder / "results.sqlite") as database:
-        stored = pd.read_sql("select * from results", database)
-    assert list(stored.columns) == list(table.columns)
-    assert stored.dropna(axis=1).equals(table.dropna(axis=1))
     for row in table.itertuples():
         executed = nbformat.read(folder / row.executed, as_version=4)
         assert f"cores {row.cores} memory" in executed.cells[-2].outputs[0].text
         assert int(executed.cells[-2].outputs[0].text.split()[-1]) > 100
         assert (folder / "runs" / row.run / "models" / "tiny-1" / "model.keras").read_bytes() == b"weights"
-    assert runs.read_json(folder / "sweep.json")["status"] == "complete"
+    assert files.read_json(folder / "sweep.json")["status"] == "complete"
     assert {path.name for path in (folder / "figures").iterdir()} == {"ranking.png", "RATE.png"}
     assert left_behind(folder) == []
 
@@ -77,34 +73,6 @@ def test_a_finished_sweep_starts_nothing(notebook, tmp_path, capsys, monkeypatch
     assert (tmp_path / "sweep" / "results.csv").read_text() == table
 
 
-def test_the_key_changes_with_code_parameters_and_package_only(notebook, monkeypatch):
-    cells, parameters = ["a = 1"], {"SEED": 0, "EPOCHS": 1}
-    key = fingerprint.run(cells, parameters)
-    assert fingerprint.run(cells, {"EPOCHS": 1, "SEED": 0}) == key
-    assert fingerprint.run(["a = 2"], parameters) != key
-    assert fingerprint.run(cells, parameters | {"SEED": 1}) != key
-    monkeypatch.setattr(fingerprint, "package", lambda: "another")
-    assert fingerprint.run(cells, parameters) != key
-
-
-def test_every_module_either_computes_or_is_machinery():
-    modules = {path.stem for path in Path(fingerprint.__file__).parent.glob("*.py")}
-    assert modules - fingerprint.MACHINERY == {
-        *("__init__", "augmentation", "calibration", "champion", "claims", "cores", "corruptions", "data"),
-        *("downloads", "evaluation", "keys", "layers", "models", "optimizers", "parameters", "plots", "runs"),
-        *("selection", "similarity", "sources", "startup", "towers", "training", "tuning", "write_ups"),
-    }
-    assert modules >= fingerprint.MACHINERY
-
-
-def test_code_is_a_modules_text_without_what_only_a_reader_sees(tmp_path):
-    path = tmp_path / "module.py"
-    path.write_text(
-        '"""A."""\n\nx = "# no comment"  # one\n\n\ndef f():\n    """Two\n    lines."""\n    # more\n'
-    )
-    assert fingerprint.code(path) == 'x = "# no comment"\ndef f():'
-
-
 def test_bad_grids_are_refused_before_anything_starts(notebook, tmp_path, capsys):
     folder = tmp_path / "sweep"
     for option in (
@@ -127,7 +95,7 @@ def test_a_dry_run_lists_runs_and_writes_nothing(tmp_path, capsys):
     out = capsys.readouterr().out
     assert "to do     SEED 1, EPOCHS 1" in out
     assert "4 runs of 02_basic_cnn" in out
-    measured = runs.read_json(batch.SECONDS)["02_basic_cnn"]
+    measured = files.read_json(series.SECONDS)["02_basic_cnn"]
     expected = sweep.STARTUP * 2 + (measured - sweep.STARTUP) * (1 + 1 / 15)
     minutes = int(re.search(r"2 at a time: roughly (\d+) min", out)[1])
     assert minutes == int(round(expected) // 60)
@@ -159,11 +127,11 @@ def test_a_reports_ranking_averages_over_seeds(tmp_path):
 
     for seed, rate, score in [(0, 1, 0.5), (1, 1, 0.7), (0, 2, 0.8), (1, 2, 0.9)]:
         one = state(seed, rate, score)
-        runs.write_json(tmp_path / "runs" / one["key"] / "run.json", one)
+        files.write_json(tmp_path / "runs" / one["key"] / "run.json", one)
     old = state(7, 2, 0.1) | {"program": "old", "started": "before", "key": "n-old"}
-    runs.write_json(tmp_path / "runs" / "n-old" / "run.json", old)
+    files.write_json(tmp_path / "runs" / "n-old" / "run.json", old)
     failed = state(8, 2, 0.1) | {"status": "failed", "error": "no wool", "models": []}
-    runs.write_json(tmp_path / "runs" / "n-8-2" / "run.json", failed)
+    files.write_json(tmp_path / "runs" / "n-8-2" / "run.json", failed)
     found = report.write_table(tmp_path)
     assert len(found) == 6
     assert report.varied(found) == ["RATE"]
@@ -205,9 +173,9 @@ def test_a_small_table_says_how_it_was_made_and_holds_each_epoch(tmp_path):
             "started": "now",
             "models": [model | {"test_accuracy": 0.65 + seed / 100, "confusion_matrix": "1 2 3"}],
         }
-        runs.write_json(tmp_path / "runs" / f"n-{seed}" / "run.json", state)
+        files.write_json(tmp_path / "runs" / f"n-{seed}" / "run.json", state)
         history = {key: [0.1, 0.123456 + seed] for key in ("accuracy", "loss", "val_accuracy", "val_loss")}
-        runs.write_json(tmp_path / "runs" / f"n-{seed}" / "models" / "m-123" / "history.json", history)
+        files.write_json(tmp_path / "runs" / f"n-{seed}" / "models" / "m-123" / "history.json", history)
     report.write_small(tmp_path, tmp_path / "small.csv", by_epoch=True)
     first, header, *rows = (tmp_path / "small.csv").read_text().splitlines()
     assert first.startswith("# A sweep over SEED: 2 runs of n (program abc), 1.0 core-hours.")

@@ -12,7 +12,9 @@ import pytest
 from helpers import running, wait_until
 from tiny_sweep import begun, command, left_behind, states
 
-from fmnist_utils import __main__, cluster, fingerprint, runs, worker
+from fmnist_utils import __main__
+from fmnist_utils.batch import cluster, worker
+from fmnist_utils.support import files, fingerprint
 
 pytestmark = pytest.mark.slow
 
@@ -47,7 +49,7 @@ def test_a_sweep_that_is_stopped_leaves_no_process_and_resumes(number, notebook,
     assert "the same command goes on from there" in error
     assert "Traceback" not in error
     wait_until(lambda: not any(running(pid) for pid in [*kernels, *(child.pid for child in family)]))
-    assert runs.read_json(folder / "sweep.json")["status"] == "stopped"
+    assert files.read_json(folder / "sweep.json")["status"] == "stopped"
     kept = states(folder)
     assert [state["status"] for state in kept] == ["complete"]
     assert len(pd.read_csv(folder / "results.csv")) == 1
@@ -121,7 +123,7 @@ def test_a_lost_scheduler_is_reported_and_the_folder_resumes(scheduler, notebook
     assert "Traceback" not in error
     kept = len(states(folder))
     assert 1 <= kept < 4
-    assert runs.read_json(folder / "sweep.json")["status"] == "stopped"
+    assert files.read_json(folder / "sweep.json")["status"] == "stopped"
     assert __main__.main(["sweep", str(notebook), *grid, "--to", str(folder), "--jobs", "1"]) == 0
     assert len(states(folder)) == 4
 
@@ -140,8 +142,8 @@ def test_a_worker_with_another_package_is_refused_by_name(scheduler, notebook, t
 def test_a_worker_that_joins_with_another_package_fails_few_runs(scheduler, notebook, tmp_path, monkeypatch):
     address, *_ = scheduler
     monkeypatch.setattr(fingerprint, "package", lambda: "another")
-    monkeypatch.setattr(cluster, "require_fit", lambda client: None)
-    monkeypatch.setattr(worker, "UNFIT_SECONDS", 0.0)
+    monkeypatch.setattr(cluster, "require_compatible", lambda client: None)
+    monkeypatch.setattr(worker, "INCOMPATIBLE_SECONDS", 0.0)
     options = ["--scheduler", address, "--to", str(tmp_path / "sweep")]
     assert __main__.main(["sweep", str(notebook), *options]) == 1
     assert "has another version of fmnist_utils" in states(tmp_path / "sweep")[0]["error"]

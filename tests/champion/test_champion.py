@@ -6,16 +6,18 @@ import subprocess
 import sys
 import zipfile
 
-import champion_ideas
-import champion_networks
-import model_card
 import numpy as np
 import pytest
 
 import fmnist_utils
-from fmnist_utils import batch, champion, data, evaluation, grid, models, runs
+from fmnist_utils import champion, data, evaluation, models
+from fmnist_utils.batch import grid, series
+from fmnist_utils.support import files
+from studies.champion import card as model_card
+from studies.champion import ideas as champion_ideas
+from studies.champion import networks as champion_networks
 
-KEPT = runs.read_json(runs.PROJECT / "figures" / "champion.json")
+KEPT = files.read_json(files.PROJECT / "results" / "champion.json")
 PROBABILITIES_WITHOUT_THE_PACKAGE = """
 import sys
 sys.modules["fmnist_utils"] = None  # importing it now fails
@@ -37,7 +39,7 @@ def some():
 
 def test_it_takes_floats_and_gives_probabilities(model, some):
     assert model.input_shape == (None, 28, 28, 1)
-    probabilities = model.predict(data.to_float(some.images), verbose=0)
+    probabilities = model.predict(data.rescale(some.images), verbose=0)
     assert probabilities.shape == (1_000, 10) and probabilities.dtype == np.float32
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
     assert evaluation.Predictions(probabilities, some.labels).accuracy > 0.96, "it has been trained on these"
@@ -56,14 +58,14 @@ def test_it_is_small_float32_and_carries_no_optimizer(model):
 
 def test_it_loads_and_answers_alike_without_the_package(model, some, tmp_path):
     images, answers = tmp_path / "images.npy", tmp_path / "answers.npy"
-    np.save(images, data.to_float(some.images[:50]))
+    np.save(images, data.rescale(some.images[:50]))
     command = [sys.executable, "-c", PROBABILITIES_WITHOUT_THE_PACKAGE, champion.MODEL, images, answers]
     subprocess.run(command, check=True, capture_output=True, cwd=tmp_path)
     np.testing.assert_allclose(np.load(answers), model.predict(np.load(images), verbose=0), atol=1e-5)
 
 
 def test_a_mirror_image_gets_the_same_answer(model, some):
-    pixels = data.to_float(some.images[:50])
+    pixels = data.rescale(some.images[:50])
     np.testing.assert_allclose(
         model.predict(pixels, verbose=0), model.predict(pixels[:, :, ::-1], verbose=0), atol=1e-5
     )
@@ -94,7 +96,7 @@ def test_the_card_says_what_was_measured():
 
 
 def test_the_lesson_trains_the_recipe_that_won():
-    lesson = grid.Notebook(batch.NOTEBOOKS / "08_ten_minute_champion.ipynb")
+    lesson = grid.Notebook(series.NOTEBOOKS / "08_ten_minute_champion.ipynb")
     winner, epochs = champion_ideas.SCHEDULES["champion"]
     assert lesson.defaults["EPOCHS"] == epochs[1]
     assert lesson.defaults["BATCH_SIZE"] == winner.batch_size

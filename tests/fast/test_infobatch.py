@@ -4,14 +4,15 @@ import keras
 import numpy as np
 import pytest
 
-from fmnist_utils import augmentation, data, evaluation, layers, selection, training
+from fmnist_utils import augmentation, data, evaluation, training
+from fmnist_utils.fast import infobatch, layers
 
 SIZE = 4_000
 EASY = np.arange(SIZE) % 4 != 0  # three of four
 
 
 def chosen(epoch, keep_easy=0.5, epochs=16, seed=0):
-    selected = selection.Selection(SIZE, keep_easy, epochs, seed)
+    selected = infobatch.InfoBatch(SIZE, keep_easy, epochs, seed)
     selected.losses.assign(np.where(EASY, 0.1, 2.0))
     selected.on_epoch_begin(epoch)
     return selected.positions.numpy(), selected.weights.numpy()
@@ -54,7 +55,7 @@ def test_the_choice_follows_the_seed():
 @pytest.mark.parametrize("keep_easy", [0, 1.5])
 def test_an_impossible_share_is_refused(keep_easy):
     with pytest.raises(ValueError, match="keep_easy"):
-        selection.Selection(SIZE, keep_easy, 10, 0)
+        infobatch.InfoBatch(SIZE, keep_easy, 10, 0)
 
 
 def network():
@@ -67,19 +68,16 @@ def network():
 
 def fit(train, seed=0, **options):
     model = network()
-    history = training.fit(
-        model,
-        train,
-        train,
+    config = training.TrainingConfig(
         epochs=3,
         batch_size=32,
         seed=seed,
         optimizer=keras.optimizers.SGD(0.1),
-        augment=augmentation.FlipAndShift(1),
-        shares=2,
+        augment=augmentation.RandomFlipShift(1),
+        ghost_batches=2,
         **options,
     )
-    return model.get_weights(), history
+    return model.get_weights(), training.fit(model, train, train, config)
 
 
 def test_a_training_with_selection_repeats_itself(small_split):
@@ -101,15 +99,15 @@ def test_a_training_with_selection_repeats_itself(small_split):
 def test_the_losses_are_those_of_the_images(small_split):
     """With a rate of zero each image's recorded loss is what the model gives it."""
     model = network()
-    chosen_now = selection.Selection(len(small_split), 0.5, 1, 0)
-    selective = selection.Selective(model, chosen_now, label_smoothing=0.0)
+    chosen_now = infobatch.InfoBatch(len(small_split), 0.5, 1, 0)
+    selective = infobatch.InfoBatchModel(model, chosen_now, keras.losses.categorical_crossentropy)
     selective.compile(keras.optimizers.SGD(0.0), metrics=["accuracy"])
     for layer in model.layers:
         layer.trainable = False  # frozen statistics, so that an image's loss does not depend on its batch
     batches = training.chosen_batches(small_split, 32, 0, None, chosen_now)
     selective.fit(batches, callbacks=[chosen_now], shuffle=False, verbose=0)
     expected = keras.losses.categorical_crossentropy(
-        data.one_hot(small_split.labels), model(data.to_float(small_split.images))
+        data.one_hot(small_split.labels), model(data.rescale(small_split.images))
     )
     np.testing.assert_allclose(chosen_now.losses.numpy(), expected, rtol=1e-4)
 
@@ -117,10 +115,10 @@ def test_the_losses_are_those_of_the_images(small_split):
 def test_the_training_accuracy_counts_images_by_their_weights(small_split):
     model = network()
     model.trainable = False  # whatever it answers, it keeps to it
-    chosen_now = selection.Selection(len(small_split), 0.1, 16, 0)
+    chosen_now = infobatch.InfoBatch(len(small_split), 0.1, 16, 0)
     right = training.predict(model, small_split.images).argmax(axis=1) == small_split.labels
     chosen_now.losses.assign(np.where(right, 0.0, 1.0))
-    selective = selection.Selective(model, chosen_now, label_smoothing=0.0)
+    selective = infobatch.InfoBatchModel(model, chosen_now, keras.losses.categorical_crossentropy)
     selective.compile(keras.optimizers.SGD(0.0), weighted_metrics=["accuracy"])
     batches = training.chosen_batches(small_split, 32, 0, None, chosen_now)
     history = selective.fit(
@@ -133,12 +131,12 @@ def test_the_training_accuracy_counts_images_by_their_weights(small_split):
 
 
 def test_all_images_arrive_with_their_own_labels(small_split):
-    chosen_now = selection.Selection(len(small_split), 0.5, 1, 0)
+    chosen_now = infobatch.InfoBatch(len(small_split), 0.5, 1, 0)
     chosen_now.on_epoch_begin(0)
     seen = [
         [np.asarray(part) for part in batch]
         for batch in training.chosen_batches(small_split, 32, 0, None, chosen_now)
     ]
     images, labels, positions, _ = (np.concatenate(parts) for parts in zip(*seen, strict=True))
-    np.testing.assert_allclose(images, data.to_float(small_split.images)[positions])
+    np.testing.assert_allclose(images, data.rescale(small_split.images)[positions])
     np.testing.assert_array_equal(labels.argmax(1), small_split.labels[positions])

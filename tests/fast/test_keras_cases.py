@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 from keras.src.layers.normalization import batch_normalization_test as theirs
 
-from fmnist_utils.layers import BatchNormalization
+from fmnist_utils.fast.layers import BatchNormalization
 
 theirs.layers = SimpleNamespace(**(vars(theirs.layers) | {"BatchNormalization": BatchNormalization}))
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fmnist_utils import layers
+from fmnist_utils.fast import layers
 
 MAPS = np.random.default_rng(0).normal(3.0, 2.0, (8, 6, 5, 4)).astype("float32")
 TOLERANCE = {"float32": 2e-5, "mixed_bfloat16": 2e-2}

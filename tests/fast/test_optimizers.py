@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fmnist_utils import optimizers
+from fmnist_utils.fast import optimizers
 
 
 def steps(kind, count=5, dtype="float32", **options):

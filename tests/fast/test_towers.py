@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fmnist_utils import layers, models, towers
+from fmnist_utils import models
+from fmnist_utils.fast import layers, towers
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.uniform(size=(13, 28, 28, 1)).astype("float32")
@@ -213,7 +214,7 @@ def test_by_share_treats_each_share_as_a_batch(images):
     expected = np.concatenate([model(share, training=True) for share in shares])
     moments = model.get_weights()
     model.set_weights(start)
-    found = towers.by_share(model, 2)(IMAGES[:images], training=True)
+    found = towers.ghost_batches(model, 2)(IMAGES[:images], training=True)
     np.testing.assert_allclose(expected, found, rtol=1e-4, atol=1e-6)
     if images > 1 and images % 2 == 0:  # otherwise a black image fills the smaller share
         for one, other in zip(moments, model.get_weights(), strict=True):
@@ -222,7 +223,7 @@ def test_by_share_treats_each_share_as_a_batch(images):
 
 def test_by_share_predicts_like_the_model():
     model = functional_with_normalization()
-    np.testing.assert_allclose(towers.by_share(model, 2)(IMAGES), model(IMAGES), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(towers.ghost_batches(model, 2)(IMAGES), model(IMAGES), rtol=1e-4, atol=1e-6)
 
 
 def functional_with_normalization():

@@ -8,7 +8,8 @@ import nbformat
 import pytest
 from helpers import NOTEBOOKS, SMALL, cited_texts, nbval
 
-from fmnist_utils import batch, runs
+from fmnist_utils.batch import series
+from fmnist_utils.support import files
 
 pytestmark = pytest.mark.slow
 
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="session")
 def small_run(tmp_path_factory) -> Path:
     """The whole series, executed with small values into one run folder, two notebooks at a time."""
-    return batch.run(NOTEBOOKS, SMALL, tmp_path_factory.mktemp("small"), jobs=2)
+    return series.run(NOTEBOOKS, SMALL, tmp_path_factory.mktemp("small"), jobs=2)
 
 
 def changed(text: str) -> str:
@@ -35,7 +36,7 @@ def changed(text: str) -> str:
 
 
 def test_the_small_run_is_complete(small_run):
-    assert runs.read_json(small_run / "run.json")["status"] == "complete"
+    assert files.read_json(small_run / "run.json")["status"] == "complete"
     assert len((small_run / "results.md").read_text().splitlines()) == 2 + 7
     assert set(re.findall(r"lesson \d", (small_run / "test_labels.log").read_text())) == {
         "lesson 5",

@@ -9,7 +9,8 @@ import nbformat
 import pytest
 from helpers import IGNORED, NOTEBOOKS
 
-from fmnist_utils import parameters, runs
+from fmnist_utils import parameters
+from fmnist_utils.support import files
 
 LIMIT = 1_000_000
 IMAGE = re.compile(r"!\[(?P<alt>[^\]]*)\]\(|<img\b(?P<tag>[^>]*)>")
@@ -136,15 +137,15 @@ def test_prose_types_no_accuracy_that_was_measured_here(path, notebook):
 
 
 def test_the_readme_holds_the_table_of_the_published_run():
-    readme = (runs.PROJECT / "README.md").read_text(encoding="utf-8")
-    table = (runs.PROJECT / "figures" / "results.md").read_text(encoding="utf-8").strip()
+    readme = (files.PROJECT / "README.md").read_text(encoding="utf-8")
+    table = (files.PROJECT / "results" / "published.md").read_text(encoding="utf-8").strip()
     assert len(table.splitlines()) >= 7
     assert table in readme
 
 
 def test_the_table_agrees_with_the_published_metrics():
-    table = (runs.PROJECT / "figures" / "results.md").read_text(encoding="utf-8")
-    for metrics in runs.read_json(runs.PROJECT / "figures" / "results.json"):
+    table = (files.PROJECT / "results" / "published.md").read_text(encoding="utf-8")
+    for metrics in files.read_json(files.PROJECT / "results" / "published.json"):
         if "test_accuracy" in metrics:
             row = next(line for line in table.splitlines() if line.startswith(f"| {metrics['name']} |"))
             assert f"{metrics['test_accuracy']:.2%}" in row
@@ -152,8 +153,8 @@ def test_the_table_agrees_with_the_published_metrics():
 
 
 def test_readme_images_and_links_resolve():
-    readme = (runs.PROJECT / "README.md").read_text(encoding="utf-8")
+    readme = (files.PROJECT / "README.md").read_text(encoding="utf-8")
     targets = [t for t in LINK.findall(readme) if not re.match(r"https?://|#", t)]
     assert targets
-    assert [t for t in targets if not (runs.PROJECT / t.partition("#")[0]).exists()] == []
+    assert [t for t in targets if not (files.PROJECT / t.partition("#")[0]).exists()] == []
     assert all(image["alt"] for image in IMAGE.finditer(readme))

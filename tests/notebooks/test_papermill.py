@@ -6,7 +6,8 @@ import sys
 import pytest
 from helpers import NOTEBOOKS
 
-from fmnist_utils import batch, runs
+from fmnist_utils import runs
+from fmnist_utils.batch import series
 
 pytestmark = pytest.mark.slow
 
@@ -47,7 +48,7 @@ def test_the_form_trains_what_it_is_told(tmp_path, monkeypatch):
     given = [
         text for name, value in (options | {"TRAIN_SIZE": 500}).items() for text in ("-p", name, str(value))
     ]
-    done = papermill(tmp_path, *given, notebook=batch.NOTEBOOKS / "one_training.ipynb")
+    done = papermill(tmp_path, *given, notebook=series.NOTEBOOKS / "one_training.ipynb")
     assert done.returncode == 0, done.stderr
     (metrics,) = runs.finished(tmp_path / "store")
     assert (metrics["name"], metrics["parameters"], metrics["train_size"]) == ("control", 241_546, 500)
