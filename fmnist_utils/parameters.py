@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+NETWORKS = ("dense", "two_conv", "three_conv", "control", "batchnorm")  # builders of models that take a dropout
 TRAINING_IMAGES = 55_000  # what is left of the 60,000 after the validation split
 
 
@@ -82,11 +83,12 @@ RULES: dict[str, Number | Choice | Text] = {
     "SEARCHED": Number(int, 100, 60_000),
     "EMBEDDED": Number(int, 100, 10_000),
     "CORRUPTED": Number(int, 100, 10_000),
+    "PREDICTED": Number(int, 100, 10_000),
     "TRIALS": Number(int, 0, 10_000),
     "STUDY_EPOCHS": _EPOCHS,
     "STUDY": Text(),
     "MODEL": Choice(("all", "two_conv", "three_conv", "blog")),
-    "NETWORK": Choice(("dense", "two_conv", "three_conv", "control", "batchnorm")),
+    "NETWORK": Choice(NETWORKS),
     "OPTIMIZER": Choice(("adam", "adamw", "adam_onecycle", "sgd", "sgd_onecycle", "muon")),
     "PRECISION": Choice(("auto", "bfloat16", "float32")),
 }

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import yaml
-
-from fmnist_utils.fast import optimizers
 from fmnist_utils.support.startup import keras
 
 if TYPE_CHECKING:
@@ -27,7 +24,7 @@ def optimizer(name: str, learning_rate: float, steps: int) -> keras.optimizers.O
     rate = one_cycle(learning_rate, steps) if schedule else learning_rate
     if kind == "sgd":
         return keras.optimizers.SGD(rate, momentum=0.9, nesterov=True)
-    kinds = {"adam": optimizers.Adam, "adamw": keras.optimizers.AdamW, "muon": keras.optimizers.Muon}
+    kinds = {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW, "muon": keras.optimizers.Muon}
     return kinds[kind](rate)
 
 
@@ -66,24 +63,3 @@ def read_study(trials: pd.DataFrame, space: dict[str, optuna.distributions.BaseD
         )
         study.add_trial(trial)
     return study
-
-
-def confirmation(trials: pd.DataFrame) -> str:
-    """The grid that confirms a search's winner: fresh seeds, on the search's validation images and on others.
-
-    Args:
-        trials: as lesson 6 writes them, a row a trial.
-
-    Returns:
-        YAML for ``sweep --grid``: the winner, its numbers to two digits, and beside it lesson 2's settings.
-    """
-    finished = trials[trials["state"] == "COMPLETE"].to_dict("records")
-    winner = max(finished, key=lambda trial: trial["value"])
-    settings = {
-        name.removeprefix("params_"): float(f"{value:.2g}") if isinstance(value, float) else value
-        for name, value in winner.items()
-        if name.startswith("params_")
-    }
-    usual = {"NETWORK": "two_conv", "EPOCHS": 8, "SEED": "100..104", "SPLIT_SEED": "0..1"}
-    head = "# The winner of lesson 6's search, and lesson 2's settings. Written by `make tuning`.\n"
-    return head + yaml.safe_dump([usual | settings, usual], sort_keys=False)

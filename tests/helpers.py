@@ -30,6 +30,7 @@ SMALL = {
     "TRIALS": 1,
     "STUDY_EPOCHS": 1,
     "CORRUPTED": 200,
+    "PREDICTED": 500,
 }
 
 

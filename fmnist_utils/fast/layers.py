@@ -1,8 +1,5 @@
 """What Keras lacks: batch normalization as one fused op, and a quicker gradient for small convolutions."""
 
-import statistics
-import time
-
 from fmnist_utils.support.startup import keras, tf
 
 _FUSED_DTYPES = ("float16", "bfloat16", "float32")
@@ -45,8 +42,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
         if not (training and self.trainable):
             moments = zip(cut(self.moving_mean), cut(self.moving_variance), strict=True)
             results = [
-                self._fused(*each, *moment, is_training=False)
-                for *each, moment in zip(parts, scales, offsets, moments, strict=True)
+                self._fused(part, scale, offset, mean, variance, is_training=False)
+                for part, scale, offset, (mean, variance) in zip(parts, scales, offsets, moments, strict=True)
             ]
             return [outputs for outputs, *_ in results]
         none = tf.zeros([0], tf.float32)
@@ -132,71 +129,3 @@ def _convolve_by_patches(inputs, kernel):
         return by_inputs, tf.reshape(by_kernel, kernel.shape)
 
     return _convolve(inputs, kernel), gradient
-
-
-def differences(first: keras.Layer, second: keras.Layer, inputs) -> dict[str, float]:
-    """How far two normalization layers with the same weights disagree in one training step.
-
-    Args:
-        first, second: layers, built or not.
-        inputs: float, any shape that they take.
-
-    Returns:
-        For output, gradient with respect to the inputs, moving mean and moving variance: the largest
-        difference as a share of the largest value.
-    """
-
-    def step(layer: keras.Layer) -> dict[str, tf.Tensor]:
-        x = tf.constant(inputs)
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            outputs = layer(x, training=True)
-            loss = tf.reduce_sum(outputs * tf.cast(x, outputs.dtype) ** 2)
-        gradient = tape.gradient(loss, x)
-        moving = {"moving mean": layer.moving_mean.value, "moving variance": layer.moving_variance.value}
-        return {"output": outputs, "gradient": gradient, **moving}
-
-    ours, theirs = step(first), step(second)
-    return {
-        part: float(tf.reduce_max(tf.abs(ours[part] - theirs[part])) / tf.reduce_max(tf.abs(theirs[part])))
-        for part in ours
-    }
-
-
-def milliseconds(layer: keras.Layer, inputs, repeats: int = 20) -> float:
-    """Median time of one training step through a layer, forward and back, compiled to a graph."""
-
-    @tf.function(jit_compile=False)
-    def step(x):
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            loss = tf.reduce_sum(tf.cast(layer(x, training=True), tf.float32) ** 2)
-        return tf.reduce_sum(tf.cast(tape.gradient(loss, x), tf.float32))
-
-    x = tf.cast(inputs, layer.compute_dtype)
-    times = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        step(x).numpy()
-        times.append(1000 * (time.perf_counter() - began))
-    return statistics.median(times)
-
-
-def with_stock_layers(model: keras.Model) -> keras.Model:
-    """A copy of ``model`` with Keras's own layers only, for people who do not have this package.
-
-    Args:
-        model: a built model; its layers may include those of this module.
-
-    Returns:
-        An uncompiled model with the same configuration, layer names and weights.
-    """
-
-    def stock(layer: keras.Layer) -> keras.Layer:
-        if isinstance(layer, BatchNormalization):
-            return keras.layers.BatchNormalization.from_config(layer.get_config())
-        return layer.__class__.from_config(layer.get_config())
-
-    copy = keras.models.clone_model(model, clone_function=stock)
-    copy.set_weights(model.get_weights())
-    return copy

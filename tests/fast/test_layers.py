@@ -75,20 +75,6 @@ def test_a_mask_is_heeded():
     assert_agree([stock.moving_mean], [fused.moving_mean], 1e-6)
 
 
-def test_differences_are_small_between_the_two_and_large_between_others():
-    stock, fused = pair(MAPS.shape)
-    found = layers.differences(fused, stock, MAPS)
-    assert set(found) == {"output", "gradient", "moving mean", "moving variance"}
-    assert max(found.values()) < 1e-4
-    stock, fused = pair(MAPS.shape)
-    stock.gamma.assign(2 * stock.gamma)
-    assert layers.differences(fused, stock, MAPS)["output"] > 0.1
-
-
-def test_milliseconds_measures_a_time():
-    assert 0 < layers.milliseconds(layers.BatchNormalization(), MAPS, repeats=3) < 10_000
-
-
 def test_a_frozen_layer_is_in_inference_mode():
     _, fused = pair(MAPS.shape)
     fused.trainable = False
@@ -106,18 +92,6 @@ def test_it_is_saved_and_loaded(tmp_path):
     assert type(loaded.get_layer("bn")) is layers.BatchNormalization
     assert loaded.get_layer("bn").momentum == 0.8
     assert_agree([model(MAPS)], [loaded(MAPS)], 1e-6)
-
-
-def test_with_stock_layers_needs_nothing_of_this_package(tmp_path):
-    model = keras.Sequential(
-        [keras.Input((6, 5, 4)), keras.layers.Conv2D(3, 3, name="conv"), layers.BatchNormalization(name="bn")]
-    )
-    model(MAPS, training=True)
-    stock = layers.with_stock_layers(model)
-    assert type(stock.get_layer("bn")) is keras.layers.BatchNormalization
-    assert_agree([model(MAPS)], [stock(MAPS)], 1e-5)
-    stock.save(tmp_path / "stock.keras")
-    assert "fmnist_utils" not in stock.to_json()
 
 
 @pytest.mark.parametrize("size", [5, 9])
