@@ -11,6 +11,8 @@ from fmnist_utils.support.startup import keras
 
 layers = keras.layers
 
+VIEW_OFFSETS = ((1, 1), (0, 1), (2, 1), (1, 0), (1, 2))  # row and column of five views in a frame of a pixel
+
 
 def dense(dropout: float = 0.5) -> keras.Sequential:
     """A network without convolutions, 224,466 parameters: the comparison for ``two_conv``."""
@@ -70,6 +72,11 @@ def batchnorm(
     )
 
 
+def control(dropout: float = 0.5) -> keras.Sequential:
+    """``batchnorm`` without its normalization, 241,546 parameters: what that is compared with."""
+    return batchnorm(dropout, batch_normalization=False)
+
+
 def champion() -> keras.Model:
     """The residual network of lesson 8, 233,322 parameters, 232,330 of them trainable.
 
@@ -125,8 +132,7 @@ def averaging_views(model: keras.Model) -> keras.Model:
     """
     images = keras.Input(model.input_shape[1:], name="image")
     framed = layers.ZeroPadding2D(1)(images)
-    moves = ((1, 1), (0, 1), (2, 1), (1, 0), (1, 2))
-    moved = [layers.Cropping2D(((row, 2 - row), (column, 2 - column)))(framed) for row, column in moves]
+    moved = [layers.Cropping2D(((row, 2 - row), (column, 2 - column)))(framed) for row, column in VIEW_OFFSETS]
     views = [*moved, *(keras.ops.flip(view, axis=2) for view in moved)]
     probabilities = model(layers.Concatenate(axis=0)(views))
     outputs = layers.Average(dtype="float32")(keras.ops.split(probabilities, len(views), axis=0))

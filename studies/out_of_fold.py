@@ -1,8 +1,8 @@
 """Probabilities for all 60,000 training images, each by a network that was not trained on it.
 
 Five folds; for each the small network, with the settings that lesson 6's search found, is trained on the other
-four. Writes ``results/out_of_fold.npz``, with which lesson 7 looks for wrong labels. About three minutes on two
-cores.
+four. ``python -m studies.out_of_fold`` writes ``results/out_of_fold.npz``, with which lesson 7 looks for wrong
+labels. About three minutes on two cores.
 """
 
 import keras
@@ -10,7 +10,7 @@ import numpy as np
 import yaml
 from sklearn.model_selection import StratifiedKFold
 
-from fmnist_utils import data, models, training, tuning
+from fmnist_utils import data, models, results, training, tuning
 from fmnist_utils.support import files
 
 FOLDS = 5
@@ -28,11 +28,19 @@ def main() -> None:
         right = probabilities[left_out].argmax(axis=1) == known.labels[left_out]
         print(f"{right.mean():.4f} of {len(left_out):,} images that had no part in the training", flush=True)
     half = probabilities.astype(np.float16)  # in half the space
-    np.savez_compressed(files.PROJECT / "results" / "out_of_fold.npz", probabilities=half)
+    np.savez_compressed(results.FOLDER / "out_of_fold.npz", probabilities=half)
 
 
 def trained_on(known: data.Split, kept: np.ndarray, left_out: np.ndarray) -> np.ndarray:
-    """The answers for some images of a network that was trained on others."""
+    """The answers for some images of a network that was trained on others.
+
+    Args:
+        known: all of them.
+        kept, left_out: int, the positions of those that are trained on, and of those that are asked for.
+
+    Returns:
+        Probabilities, float32, shape (len(left_out), 10).
+    """
     train, asked = (data.Split(known.images[part], known.labels[part]) for part in (kept, left_out))
     keras.utils.set_random_seed(0)
     epochs, batch_size = WINNER["EPOCHS"], WINNER["BATCH_SIZE"]

@@ -1,13 +1,15 @@
-"""How five seeds of lesson 5's models stand corrupted test images: ``results/robustness.csv`` for lesson 7.
+"""How five seeds of lesson 5's models stand corrupted test images.
 
-The models are those that the sweep of lesson 5 has brought back (``runs/replicates``). About five minutes on
-two cores.
+``python -m studies.robustness`` writes ``results/robustness.csv`` for lesson 7. The models are those that the
+sweep of lesson 5 has brought back (``runs/replicates``). About five minutes on two cores.
 """
+
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 
-from fmnist_utils import corruptions, data, training
+from fmnist_utils import corruptions, data, results, training
 from fmnist_utils.support import files
 
 MODELS = ("dense", "two_conv", "blog", "batchnorm", "augmented")
@@ -22,7 +24,7 @@ def main() -> None:
         for name in MODELS:
             (folder,) = path.parent.glob(f"models/{name}-*")
             models[name, state["parameters"]["SEED"]] = training.load(folder).model
-    test = data.subset(data.read_test("studies/robustness.py: accuracy under corruptions"), SIZE, seed=0)
+    test = data.subset(data.read_test("studies.robustness: accuracy under corruptions"), SIZE, seed=0)
     rows = []
     for kind, severity, images in worse(test.images):
         for (name, seed), model in models.items():
@@ -30,13 +32,17 @@ def main() -> None:
             rows.append((name, seed, kind, severity, right.mean()))
         print(kind, severity, flush=True)
     table = pd.DataFrame(rows, columns=["model_name", "SEED", "kind", "severity", "accuracy"])
-    head = f"# {SIZE:,} test images, the models of runs/replicates. Written by studies/robustness.py."
+    head = f"# {SIZE:,} test images, the models of runs/replicates. Written by studies.robustness."
     text = table.sort_values(["model_name", "SEED"], kind="stable").to_csv(index=False)
-    files.write_text(files.PROJECT / "results" / "robustness.csv", f"{head}\n{text}")
+    files.write_text(results.FOLDER / "robustness.csv", f"{head}\n{text}")
 
 
-def worse(images: np.ndarray):
-    """The images as they are, flipped, and corrupted in each way and severity."""
+def worse(images: np.ndarray) -> Iterator[tuple[str, int, np.ndarray]]:
+    """Kind, severity and images: as they are, mirrored, upside down, and corrupted in each way and severity.
+
+    Args:
+        images: uint8, shape (n, 28, 28), as those that it gives.
+    """
     yield "none", 0, images
     yield "mirrored", 1, images[:, :, ::-1]
     yield "upside down", 1, images[:, ::-1]

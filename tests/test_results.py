@@ -9,7 +9,7 @@ import pytest
 from fmnist_utils import corruptions, data, results
 from fmnist_utils.batch import grid, publish, series
 from fmnist_utils.support import files
-from studies.champion import ideas as champion_ideas
+from studies.champion import ideas
 
 
 @pytest.mark.parametrize(
@@ -99,15 +99,15 @@ def test_the_probabilities_out_of_fold_are_those_of_all_training_images():
 
 def test_the_ideas_were_trained_as_their_recipes_say():
     table = results.table("champion_ideas")
-    again = itertools.product(["as it is", *champion_ideas.CONFIRMED], [7], range(1, 6))
-    planned = [*itertools.product(champion_ideas.SINGLE, [7], [0]), *again]
-    planned += itertools.product(champion_ideas.LONG, [36], [0])
+    again = itertools.product(["as it is", *ideas.CONFIRMED], [7], range(1, 6))
+    planned = [*itertools.product(ideas.SINGLE, [7], [0]), *again]
+    planned += itertools.product(ideas.LONG, [36], [0])
     found = table[["name", "schedule", "SEED"]].itertuples(index=False, name=None)
     assert sorted(found) == sorted(planned)
     for row in table.itertuples():
-        idea = champion_ideas.IDEAS[row.theme][row.name]
+        idea = ideas.IDEAS[row.theme][row.name]
         assert (row.why, row.part) == (idea.why, idea.part)
-        assert row.epochs == champion_ideas.recipe(row.name, row.schedule).epochs
+        assert row.epochs == ideas.recipe(row.name, row.schedule).epochs
     assert table["parameters"].max() <= 250_000
 
 
@@ -115,21 +115,29 @@ def test_the_schedules_have_their_seeds_and_kept_to_their_minutes():
     table = results.table("champion_schedules")
     planned = [
         (model, minutes, seed, epochs)
-        for model, (_, schedules) in champion_ideas.SCHEDULES.items()
+        for model, (_, schedules) in ideas.SCHEDULES.items()
         for minutes, epochs in schedules.items()
-        for seed in champion_ideas.seeds(model, minutes)
+        for seed in ideas.seeds(model, minutes)
     ]
     found = table[["model_name", "schedule", "SEED", "epochs"]].itertuples(index=False, name=None)
     assert sorted(found) == sorted(planned)
     assert (table["seconds"] <= 66 * table["schedule"]).all(), "a tenth more in slow hours"
     ten_minutes = table[(table["model_name"] == "champion") & (table["schedule"] == 10)]
     assert (ten_minutes["seconds"] <= 600).all()
-    assert ten_minutes["views_accuracy"].mean() >= champion_ideas.GATE
+    assert ten_minutes["views_accuracy"].mean() >= ideas.GATE
+
+
+@pytest.mark.parametrize("name", ["champion_ideas", "champion_schedules"])
+def test_a_key_stands_for_one_training(name):
+    table = results.table(name)
+    if "key" not in table:
+        pytest.skip("trained before keys knew the code")
+    assert table["key"].str.fullmatch("[0-9a-f]{12}").all() and table["key"].is_unique
 
 
 def test_the_final_measurement_is_five_seeds_within_the_rules():
     final = results.record("champion")
-    assert final["epochs"] == champion_ideas.FINAL_EPOCHS
+    assert final["epochs"] == ideas.FINAL_EPOCHS
     assert len(final["seconds"]) == len(final["views_accuracy"]) == 5
     assert max(final["seconds"]) <= 600
     assert final["parameters"] <= 250_000

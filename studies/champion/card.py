@@ -65,10 +65,10 @@ On two cores, in float32: {published_milliseconds_for_one_image:.1f} ms for one 
 
 
 def text(record: dict[str, Any]) -> str:
-    """The card.
+    """The card, in Markdown.
 
     Args:
-        record: what ``champion_final.py`` keeps.
+        record: what ``final`` keeps in ``results/champion.json``.
     """
     matrix = np.array(record["confusion_matrix"])
     mistakes = int(matrix.sum() - np.trace(matrix))

@@ -15,15 +15,18 @@ def build(
     """A network of 3 x 3 convolutions, each with batch normalization and activation.
 
     Args:
-        plan: what follows what. A number is a convolution with so many filters; with "p" it pools, with "a"
-            it pools by the average, with "s" it steps by two pixels. "+" adds a residual block of two
-            convolutions, "*" the last block once more with the same kernels, "e" is squeeze-and-excitation,
-            "P" pools by itself, "w" whitens patches, "d" makes four channels of two by two pixels; "m" at the
-            end takes the maximum of each channel beside its mean.
+        plan: what follows what. A number is a convolution with so many filters; with "p" it pools, with "s" it
+            steps by two pixels. "+" adds a residual block of two convolutions, "*" the last block once more
+            with the same kernels, "e" is squeeze-and-excitation, "P" pools by itself, "w" whitens patches, "d"
+            makes four channels of two by two pixels; "m" at the end takes the maximum of each channel beside
+            its mean.
         size: of the images; None for any.
         activation: by its name in Keras.
         momentum: of the moving statistics.
-        dropout: before the last layer.
+        dropout: of what the last layer is given.
+
+    Returns:
+        From float images in [0, 1], (n, size, size, 1), to float32 probabilities, (n, 10).
     """
 
     def kernels(filters: int, strides: int = 1) -> keras.Layer:
@@ -57,9 +60,8 @@ def build(
             x = whitening()(x)
         elif part == "d":
             x = layers.Reshape((14, 14, 4))(layers.Permute((1, 3, 2, 4))(layers.Reshape((14, 2, 14, 2))(x)))
-        elif part[-1] in "pa":
-            pooling = layers.MaxPooling2D() if part[-1] == "p" else layers.AveragePooling2D()
-            x = normalized(pooling(kernels(int(part[:-1]))(x)))
+        elif part[-1] == "p":
+            x = normalized(layers.MaxPooling2D()(kernels(int(part[:-1]))(x)))
         elif part[-1] == "s":
             x = normalized(kernels(int(part[:-1]), strides=2)(x))
         else:
@@ -73,8 +75,8 @@ def build(
 
 
 def whitening() -> keras.layers.Layer:
-    """A frozen convolution to the principal components of 3 x 3 patches, scaled to equal variance, and to
-    their negatives (after Page 2018)."""
+    """A frozen convolution with 18 filters: the principal components of 3 x 3 patches of training images,
+    scaled to equal variance, and their negatives (after Page 2018)."""
     images = data.rescale(data.load().train.images[:5_000])[..., 0]
     patches = np.lib.stride_tricks.sliding_window_view(images, (3, 3), axis=(1, 2)).reshape(-1, 9)
     values, vectors = np.linalg.eigh(np.cov(patches[::7].T))

@@ -1,4 +1,8 @@
-"""One training of lesson 8's search, in a process of its own: python champion_training.py JOB.json"""
+"""One training of lesson 8's search, in a process of its own: ``python -m studies.champion.training JOB.json``.
+
+``jobs`` starts it. It writes ``model.keras`` and ``result.json`` beside the job: seconds, parameters, history,
+and scores on the held-out images.
+"""
 
 import sys
 import time
@@ -9,28 +13,28 @@ from typing import Any
 import numpy as np
 
 from fmnist_utils import augmentation, data, models, training, tuning
-from fmnist_utils.fast import infobatch, optimizers, towers
+from fmnist_utils.fast import infobatch, muon, towers
 from fmnist_utils.support import files
 from fmnist_utils.support.startup import keras, tf
-from studies.champion import networks as champion_networks
-from studies.champion.ideas import Recipe
+from studies.champion import networks
+from studies.champion.settings import Recipe
 
-HELD_OUT, SPLIT_SEED = 10_000, 0
+SPLIT_SEED = 0
 SMALL = 20  # pixels
 
 
 def main(job: Path) -> None:
     """Train as the job says, and keep beside it the model and what came of it."""
-    settings = files.read_json(job)
-    recipe, seed = Recipe(**settings["recipe"]), settings["SEED"]
+    told = files.read_json(job)
+    recipe, seed = Recipe(**told["settings"]), told["seed"]
     training.use_precision("auto")
-    known = data.load().train
-    train, held_out = data.train_validation_split(known, SPLIT_SEED, HELD_OUT)
-    everything = settings["group"] == "final"
-    model, seconds, history = fit(recipe, known if everything else train, seed)
+    train = data.load().train
+    if recipe.held_out:
+        train, held_out = data.train_validation_split(train, SPLIT_SEED, recipe.held_out)
+    model, seconds, history = fit(recipe, train, seed)
     model.save(job.with_name("model.keras"))
     result = {"seconds": round(seconds, 1), "parameters": model.count_params(), "history": history}
-    files.write_json(job.with_name("result.json"), result | ({} if everything else views(model, held_out)))
+    files.write_json(job.with_name("result.json"), result | (views(model, held_out) if recipe.held_out else {}))
 
 
 def fit(recipe: Recipe, train: data.Split, seed: int) -> tuple[keras.Model, float, dict[str, Any]]:
@@ -80,19 +84,22 @@ def fit(recipe: Recipe, train: data.Split, seed: int) -> tuple[keras.Model, floa
 
 
 def network(recipe: Recipe, size: int | None) -> keras.Model:
+    """The recipe's network for images of some size in pixels; None for any."""
     if recipe.network == "resnet 20":
-        return champion_networks.resnet_20(size)
+        return networks.resnet_20(size)
     if recipe.network.isidentifier():
         return getattr(models, recipe.network)()
-    return champion_networks.build(recipe.network, size, recipe.activation, recipe.momentum, recipe.dropout)
+    return networks.build(recipe.network, size, recipe.activation, recipe.momentum, recipe.dropout)
 
 
 def optimizer_of(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
+    """The recipe's optimizer and schedule for a training of so many steps."""
     peak, decay = recipe.learning_rate, recipe.weight_decay or None
     rate = _one_cycle(peak, steps, recipe.last_rate)
-    options = {"weight_decay": decay, "use_ema": bool(recipe.average), "ema_momentum": recipe.average or None}
+    averaged = {"use_ema": True, "ema_momentum": recipe.average} if recipe.average else {}
+    options: dict[str, Any] = {"weight_decay": decay, **averaged}
     if recipe.optimizer == "adam":
-        return optimizers.Adam(peak)
+        return keras.optimizers.Adam(peak)
     if recipe.optimizer == "sgd in steps":
         rates = [peak, peak / 10, peak / 100]
         rate = keras.optimizers.schedules.PiecewiseConstantDecay([steps // 2, 3 * steps // 4], rates)
@@ -102,7 +109,7 @@ def optimizer_of(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
     elif recipe.optimizer == "adamw":
         optimizer = keras.optimizers.AdamW(rate, **options)
     else:
-        optimizer = optimizers.Muon(rate, momentum=0.9, adam_weight_decay=decay, **options)
+        optimizer = muon.Muon(rate, momentum=0.9, adam_weight_decay=decay, **options)
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     return optimizer
 
@@ -130,12 +137,17 @@ def shown(recipe: Recipe, train: data.Split, seed: int, chosen, mirror, augment)
 
 
 def views(model: keras.Model, split: data.Split) -> dict[str, Any]:
-    """Accuracy and loss of one view, and of averages: with the mirror image, with four shifts, of all ten."""
+    """Accuracy and loss of one view, and of averages: with the mirror image, with four shifts too, of all ten.
+
+    Args:
+        model: from float images in [0, 1], (n, 28, 28, 1), to probabilities, (n, 10).
+        split: what to score it on.
+
+    Returns:
+        ``VIEW_accuracy`` and ``VIEW_loss`` (cross-entropy) for "plain", "flip", "six_views" and "views".
+    """
     padded = np.pad(split.images, ((0, 0), (1, 1), (1, 1)))
-    shifted = [
-        padded[:, row : row + 28, column : column + 28]
-        for row, column in ((1, 1), (0, 1), (2, 1), (1, 0), (1, 2))
-    ]
+    shifted = [padded[:, row : row + 28, column : column + 28] for row, column in models.VIEW_OFFSETS]
     plain, flipped = (
         np.stack([training.predict(model, images[:, :, ::step]) for images in shifted]) for step in (1, -1)
     )

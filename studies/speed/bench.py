@@ -1,6 +1,7 @@
 """The benchmark: each side a process of its own, in turns, medians and ratios from one run.
 
-Writes ``results/bench.md`` and ``results/bench.json`` and the table in the README. ``make bench`` calls it.
+``python -m studies.speed.bench`` writes ``results/bench.md`` and ``results/bench.json`` and the tables of the
+project's README. About half an hour on two cores, with the machine to itself.
 """
 
 import argparse
@@ -11,9 +12,9 @@ import platform
 import statistics
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
+from fmnist_utils import results
 from fmnist_utils.batch import publish
 from fmnist_utils.support import cores, files, formatting
 
@@ -49,7 +50,6 @@ MATRIX_SHARE = 0.30
 PARTS = {
     "without towers": "--without towers",
     "without the fused batch normalization (and its towers)": "--without bn",
-    "without the fused Adam": "--without adam",
     "one step an execution": "--without steps",
     "float32": "--precision float32",
 }
@@ -59,7 +59,6 @@ SIZES, BATCHES = (5500, 11000, 27500, 55000), (32, 64, 128, 256, 512)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="turns of every side")
-    parser.add_argument("--to", type=Path, default=files.PROJECT, help="the project's folder to write into")
     args = parser.parse_args()
     rows = {name: side for name, side in SIDES.items() if side[0] != TORCH or _has_torch()}
     found: dict[str, Any] = {"sides": {name: [] for name in rows}}
@@ -67,20 +66,20 @@ def main() -> None:
         for name, (script, options) in rows.items():
             found["sides"][name].append(measure(script, f"{options} --seed {turn}"))
             print(f"round {turn + 1}/{args.rounds}  {name}: {_seconds(found['sides'][name]):.1f} s", flush=True)
-    found["machine"] = measure("machine", "", TF_NUM_INTRAOP_THREADS=str(cores.available()))
+    found["machine"] = measure("machine", "")
     found["operations"] = measure("operations", "--size 12800")
     found["parts"] = {"all of it": _once("")} | {name: _once(options) for name, options in PARTS.items()}
     found["sizes"] = {size: _once(f"--size {size}") for size in SIZES}
     found["batches"] = {batch: _once(f"--batch {batch}") for batch in BATCHES}
-    write(found, args.to)
+    write(found)
 
 
-def measure(script: str, options: str, **environment: str) -> dict[str, Any]:
+def measure(script: str, options: str) -> dict[str, Any]:
     """Run one side in a process of its own; the last line that it prints is its result."""
     done = subprocess.run(
         [sys.executable, "-m", f"studies.speed.{script}", *options.split()],
         cwd=files.PROJECT,
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"} | environment,
+        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
         capture_output=True,
         text=True,
     )
@@ -89,9 +88,9 @@ def measure(script: str, options: str, **environment: str) -> dict[str, Any]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def write(found: dict[str, Any], project: Path) -> None:
+def write(found: dict[str, Any]) -> None:
     """The tables, from one run's measurements."""
-    files.write_json(project / "results" / "bench.json", found)
+    files.write_json(results.FOLDER / "bench.json", found)
     sides = table_of_sides(found["sides"])
     targets = table_of_targets(found)
     page = "\n\n".join(
@@ -115,8 +114,8 @@ def write(found: dict[str, Any], project: Path) -> None:
             _simple(found["operations"], "ms a step", digits=2),
         ]
     )
-    files.write_text(project / "results" / "bench.md", page + "\n")
-    readme = project / "README.md"
+    files.write_text(results.FOLDER / "bench.md", page + "\n")
+    readme = files.PROJECT / "README.md"
     text = publish.with_table(readme.read_text(encoding="utf-8"), f"{sides}\n\n{targets}", MARKS)
     files.write_text(readme, text)
     print(targets)

@@ -1,11 +1,13 @@
 """One side of the benchmark: this project's path, on the same network.
 
-``--without`` puts the stock part in the place of one fast part: towers, bn, adam or steps.
+``--without`` puts the stock part in the place of one fast part: towers, bn or steps.
 """
 
 from fmnist_utils import augmentation, models, training
-from fmnist_utils.fast import layers, optimizers, towers
-from studies.speed.side import Clock, arguments, report, splits
+from fmnist_utils.fast import towers
+from studies.speed.clock import Clock
+from studies.speed.side import arguments, report, splits
+from studies.stock_layers import with_stock_layers
 
 keras = training.keras
 args = arguments(__doc__)
@@ -14,10 +16,10 @@ keras.utils.set_random_seed(args.seed)
 train, validation = splits(args)
 model = models.batchnorm()
 if args.without == "bn":
-    model = layers.with_stock_layers(model)
+    model = with_stock_layers(model)
 fast = towers.in_towers(model, 1 if args.without == "towers" else towers.TOWERS)
 fast.compile(
-    optimizer=(keras.optimizers if args.without == "adam" else optimizers).Adam(0.001),
+    optimizer="adam",
     loss="categorical_crossentropy",
     metrics=["accuracy"],
     steps_per_execution=1 if args.without == "steps" else training.STEPS_PER_EXECUTION,

@@ -6,7 +6,8 @@ With ``--augment`` this is the mini-project's recipe: ``ImageDataGenerator``, on
 import keras
 
 from studies.speed import stock
-from studies.speed.side import Clock, arguments, arrays, report
+from studies.speed.clock import Clock
+from studies.speed.side import arguments, arrays, report
 
 args = arguments(__doc__)
 keras.utils.set_random_seed(args.seed)

@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from fmnist_utils.support import cores
-from studies.speed.side import Clock, arguments, arrays, report
+from studies.speed.clock import Clock
+from studies.speed.side import arguments, arrays, report
 
 args = arguments(__doc__)
 torch.manual_seed(args.seed)

@@ -14,15 +14,15 @@ os.environ |= {"OMP_NUM_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 from tensorflow.tsl.profiler.protobuf import xplane_pb2  # noqa: E402
 
 from fmnist_utils import augmentation, models, training  # noqa: E402
-from fmnist_utils.fast import optimizers, towers  # noqa: E402
+from fmnist_utils.fast import towers  # noqa: E402
 from studies.speed.side import arguments, splits  # noqa: E402
 
-tf, keras = training.tf, training.keras
+tf = training.tf
 args = arguments(__doc__)
 training.use_precision(args.precision)
 train, _ = splits(args)
 model = towers.in_towers(models.batchnorm(), 1)
-model.compile(optimizers.Adam(), "categorical_crossentropy", steps_per_execution=training.STEPS_PER_EXECUTION)
+model.compile("adam", "categorical_crossentropy", steps_per_execution=training.STEPS_PER_EXECUTION)
 pipeline = training.batches(train, args.batch, 0, augmentation.RandomAffine())
 model.fit(pipeline, verbose=0, shuffle=False)
 with tempfile.TemporaryDirectory() as folder:

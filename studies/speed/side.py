@@ -1,15 +1,15 @@
-"""What the sides of the benchmark share: arguments, data, clock and the line of JSON that each prints."""
+"""What the sides of the benchmark share: arguments, data, and the line of JSON that each prints."""
 
 import argparse
 import json
 import resource
 import sys
-import time
 from collections.abc import Callable
 
 import numpy as np
 
 from fmnist_utils import data
+from studies.speed.clock import Clock, median_seconds
 
 
 def arguments(description: str) -> argparse.Namespace:
@@ -37,39 +37,21 @@ def arrays(args: argparse.Namespace) -> list[tuple[np.ndarray, np.ndarray]]:
     return [(data.rescale(split.images), data.one_hot(split.labels)) for split in splits(args)]
 
 
-class Clock:
-    """Wall and processor seconds of each lap."""
-
-    def __init__(self) -> None:
-        self.laps: list[tuple[float, float]] = []
-        self._last = self._now()
-
-    def lap(self) -> None:
-        now = self._now()
-        self.laps.append((now[0] - self._last[0], now[1] - self._last[1]))
-        self._last = now
-
-    @staticmethod
-    def _now() -> tuple[float, float]:
-        return time.perf_counter(), time.process_time()
-
-
 def report(clock: Clock, accuracy: float, predict: Callable[[], object], images: int) -> None:
-    """Print what was measured as one line of JSON. The first epoch, which compiles, is left out."""
+    """Print what was measured as one line of JSON. The first epoch, which compiles, is left out.
+
+    Args:
+        clock: a lap for each epoch.
+        accuracy: on the validation images, after the last.
+        predict: predicts all training images.
+        images: how many these are.
+    """
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 if sys.platform == "darwin" else 1024)
-    predict()
-    began = time.perf_counter()
-    predict()
-    rate = images / (time.perf_counter() - began)
-    laps = clock.laps[1:]
-    print(
-        json.dumps(
-            {
-                "seconds": [wall for wall, _ in laps],
-                "processor_seconds": [processor for _, processor in laps],
-                "val_accuracy": accuracy,
-                "peak_megabytes": round(peak),
-                "predicted_per_second": round(rate),
-            }
-        )
-    )
+    found = {
+        "seconds": [wall for wall, _ in clock.laps[1:]],
+        "processor_seconds": [processor for _, processor in clock.laps[1:]],
+        "val_accuracy": accuracy,
+        "peak_megabytes": round(peak),
+        "predicted_per_second": round(images / median_seconds(predict, repeats=1, unmeasured=1)),
+    }
+    print(json.dumps(found))

@@ -1,7 +1,8 @@
 """What a sweep costs and stands: overhead, throughput, start-up, 500 runs, two machines without a shared disk.
 
-Writes ``results/sweeps.json`` and ``results/sweeps.md``. About an hour and a half alone on two cores; the part
-with two machines makes network namespaces and is left out where that is not allowed.
+``python -m studies.speed.sweeps``, with the names of parts or without, writes ``results/sweeps.json`` and
+``results/sweeps.md``. About an hour and a half alone on two cores; the part with two machines makes network
+namespaces and is left out where that is not allowed.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from typing import Any
 import pandas as pd
 import psutil
 
+from fmnist_utils import results
 from fmnist_utils.support import cores, files, formatting
 
 PYTHON = sys.executable
@@ -43,7 +45,7 @@ def main() -> None:
     }
     parser.add_argument("parts", nargs="*", help=f"which of {', '.join(parts)} (default: all)")
     chosen = parser.parse_args().parts or list(parts)
-    path = files.PROJECT / "results" / "sweeps.json"
+    path = results.FOLDER / "sweeps.json"
     found = files.read_json(path) if path.exists() else {}
     for name in chosen:
         with tempfile.TemporaryDirectory() as folder:
