@@ -5,72 +5,78 @@ READY := .venv/ready
 # Two processes at a time, half of the cores each: small trainings use two cores best that way.
 SHARED = OMP_NUM_THREADS=$$($(BIN)/python -c "from fmnist_utils.support import cores; print(cores.per_process(2))")
 
-# The first lesson is short and nothing waits for it: it fills the gap at the end.
-LONG_BEFORE_SHORT = notebooks/0[!1]_*[!0-9].ipynb notebooks/01_*[!0-9].ipynb
+# Three processes on two cores: many tests wait for others to start or to end.
+SIDE_BY_SIDE = -n 3 --dist loadfile --no-loadscope-reorder
+# The lessons, those that take longest first: none is then left to run alone.
+LESSONS = $$($(BIN)/python -c "from fmnist_utils.batch import series; \
+print(*(f'notebooks/{path.name}' for path in series.longest_first(series.lessons())))")
 
-.PHONY: run test test-quick lab bench replicates tuning champion publish clean setup
+.PHONY: run test test-quick check lab bench replicates tuning champion publish clean setup help
 
-run: setup
+run: setup  ## execute the lessons into a new folder under runs/, print the table (the default)
 	$(BIN)/python -m fmnist_utils run
 
-test: setup
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(SHARED) $(BIN)/python -m pytest tests -n 2 --dist loadfile
+test: check  ## every check, and the notebooks repeated and compared
+	$(SHARED) $(BIN)/python -m pytest tests $(SIDE_BY_SIDE)
 	@echo "Repeating the committed notebooks in a fresh store; nbval compares their outputs (minutes)"
 	@store=$$(mktemp -d) && trap 'rm -rf "$$store"' EXIT && \
-	FMNIST_RUNS_DIR="$$store" $(SHARED) $(BIN)/python -m pytest --nbval $(LONG_BEFORE_SHORT) \
+	FMNIST_RUNS_DIR="$$store" $(SHARED) $(BIN)/python -m pytest --nbval $(LESSONS) \
 	-n 2 --dist loadfile --no-loadscope-reorder --durations=12
 
-test-quick: setup
+test-quick: check  ## the checks without what executes the lessons
+	$(SHARED) $(BIN)/python -m pytest tests -m "not slow" $(SIDE_BY_SIDE)
+
+check: setup  ## style, types, and who imports whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(SHARED) $(BIN)/python -m pytest tests -m "not slow" -n 2 --dist loadfile
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 
-lab: setup
+lab: setup  ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
 
 # Half an hour; PyTorch is measured too where .venv can import it.
-bench: setup
+bench: setup  ## measure the speed of training, for results/ and the README
 	$(BIN)/python -m studies.speed.bench
 
 # What lessons 5 and 7 read of trainings over five seeds: two hours, resumable.
-replicates: setup
+replicates: setup  ## remake what lessons 5 and 7 keep of five seeds: two hours
 	$(BIN)/python -m fmnist_utils sweep 05 -p SEED 0..4 --to runs/replicates
-	$(BIN)/python -m fmnist_utils report runs/replicates --small results/replicates.csv --by-epoch
+	$(BIN)/python -m studies.kept runs/replicates results/replicates.csv --by-epoch
 	$(BIN)/python -m fmnist_utils sweep one_training --grid studies/grids/claims.yaml --to runs/claims
-	$(BIN)/python -m fmnist_utils report runs/claims --small results/claims.csv --by-epoch
+	$(BIN)/python -m studies.kept runs/claims results/claims.csv --by-epoch
 	$(BIN)/python -m studies.robustness
 	$(BIN)/python -m studies.out_of_fold
 	$(BIN)/python -m studies.recipe
 
 # The two files of results behind lesson 6: two hours, resumable.
-tuning: setup
+tuning: setup  ## remake what lesson 6 keeps: two hours
 	$(BIN)/python -m fmnist_utils sweep one_training --grid studies/grids/tuning.yaml --to runs/tuning
 	$(BIN)/python -m fmnist_utils sweep 06 -p SEED 0,500 -p TRIALS 20 -p STUDY_EPOCHS 8 \
 	-p STUDY sqlite:///$(CURDIR)/runs/search.sqlite --to runs/search
 	cp "$$(ls -t runs/search/runs/*/trials.csv | head -1)" results/tuning_trials.csv
-	$(BIN)/python -c "import pandas; from fmnist_utils import tuning; \
-	print(tuning.confirmation(pandas.read_csv('results/tuning_trials.csv')), end='')" > runs/confirmed.yaml
-	mv runs/confirmed.yaml studies/grids/tuning_confirmed.yaml
+	$(BIN)/python -m studies.confirmation
 	$(BIN)/python -m fmnist_utils sweep one_training --grid studies/grids/tuning_confirmed.yaml --to runs/tuning
-	$(BIN)/python -m fmnist_utils report runs/tuning --small results/tuning.csv
+	$(BIN)/python -m studies.kept runs/tuning results/tuning.csv
 
 # The search that lesson 8 reads: a working day, resumable. Reads no test label; studies/champion/final.py does.
-champion: setup
+champion: setup  ## remake the search that lesson 8 keeps: a working day
 	$(BIN)/python -m studies.champion.search ideas
 	$(BIN)/python -m studies.champion.search confirm
 	$(BIN)/python -m studies.champion.search together
 	$(BIN)/python -m studies.champion.search schedules
 
-publish: setup
+publish: setup  ## execute the lessons and write notebooks, figures and the README's results
 	$(BIN)/python -m fmnist_utils run --publish
 
-clean:
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+clean:  ## remove .venv, runs/ and what Python leaves behind
 	rm -rf .venv runs *.egg-info .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-setup: $(READY)
+setup: $(READY)  ## make .venv, install the packages, fetch the data
 	@$(BIN)/python -m fmnist_utils fetch
 
 $(READY): requirements.txt pyproject.toml

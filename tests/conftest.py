@@ -20,6 +20,12 @@ pytest_plugins = ["tiny_sweep"]
 COUNTS = {"train": 40, "test": 20}
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, so that none is left to run alone; what looks at the executed lessons, last."""
+    turns = {"test_execution": 0, "test_sweep_interrupted": 0, "test_sweep_on_a_scheduler": 0, "test_nbval": 2}
+    items.sort(key=lambda item: turns.get(item.path.stem, 1))
+
+
 @pytest.fixture
 def own_folders(tmp_path, monkeypatch) -> Path:
     """Caches, runs and home under ``tmp_path``; no other source of data than what a test puts there."""

@@ -1,31 +1,25 @@
-"""The architectures have the sizes that the write-ups and lessons state."""
+"""The architectures have the sizes that their docstrings, the write-ups and the lessons state."""
+
+import inspect
+import re
 
 import keras
 import numpy as np
 import pytest
 
-from fmnist_utils import models
+from fmnist_utils import models, parameters
 
 
 def trainable(model):
     return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
 
 
-@pytest.mark.parametrize(
-    ("build", "parameters"),
-    [
-        (models.dense, 224_466),
-        (models.two_conv, 225_034),
-        (models.three_conv, 110_474),
-        (models.blog, 241_546),
-        (models.batchnorm, 242_442),
-        (lambda: models.batchnorm(batch_normalization=False), 241_546),
-        (models.champion, 233_322),
-    ],
-)
-def test_parameters_input_and_probabilities(build, parameters):
+@pytest.mark.parametrize("name", [*parameters.NETWORKS, "blog", "champion"])
+def test_parameters_input_and_probabilities(name):
+    build = getattr(models, name)
     model = build()
-    assert model.count_params() == parameters
+    promised = re.search(r"([\d,]+) parameters", inspect.getdoc(build))[1]
+    assert f"{model.count_params():,}" == promised
     assert model.input_shape == (None, 28, 28, 1)
     probabilities = np.asarray(model(np.random.default_rng(0).random((3, 28, 28, 1), "float32")))
     assert probabilities.dtype == np.float32

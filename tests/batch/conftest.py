@@ -4,12 +4,14 @@ import pytest
 
 CELLS = {
     "works": """from fmnist_utils import runs
+from fmnist_utils.support import files
 print(EPOCHS)
 files.write_json(runs.runs_dir() / "seen.json", EPOCHS)""",
     "fails": "raise ValueError('no more wool')",
     "dies": "import os\nos._exit(1)",
     "sleeps": """import os, time
 from fmnist_utils import runs
+from fmnist_utils.support import files
 files.write_json(runs.runs_dir() / "pid.json", os.getpid())
 time.sleep(300)
 files.write_json(runs.runs_dir() / "slept.json", True)""",
@@ -22,7 +24,9 @@ while len(list(folder.glob("here-*"))) < 2:
     assert time.monotonic() < until, "alone"
     time.sleep(0.1)
 print("cores:", os.environ["OMP_NUM_THREADS"])""",
-    "shows": "from fmnist_utils import progress\nline = progress.Line('epoch 1')\nline.update('epoch 2')",
+    "shows": """from fmnist_utils.support import progress
+line = progress.Line('epoch 1')
+line.update('epoch 2')""",
 }
 
 

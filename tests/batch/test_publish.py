@@ -25,12 +25,9 @@ def test_publishing_cleans_and_moves_everything_together(make_notebook, tmp_path
         (project / "README.md").read_text()
         == f"top\n{publish.MARKS[0]}\n| new |\n\n{publish.replicates_table()}\n{publish.MARKS[1]}\nbottom\n"
     )
-    assert sorted(p.name for p in (project / "figures").iterdir()) == [
-        "01_new.png",
-        "results.json",
-        "results.md",
-        "seconds.json",
-    ]
+    assert [path.name for path in (project / "figures").iterdir()] == ["01_new.png"]
+    written = sorted(path.name for path in (project / "results").iterdir())
+    assert written == ["published.json", "published.md", "seconds.json"]
     text = notebook.read_text()
     assert "papermill" not in text
     assert progress.PROGRESS in text

@@ -23,7 +23,8 @@ def test_values_are_read_as_literals():
 
 def test_notebooks_are_found_by_path_name_or_number(make_notebook):
     assert series.resolve([]) == series.lessons()
-    assert series.resolve(["02", "03_batchnorm_cnn", "04_augmentation.ipynb"]) == series.lessons()[1:4]
+    found = [path.stem for path in series.resolve(["02", "03_batchnorm_cnn", "04_augmentation.ipynb"])]
+    assert found == ["02_basic_cnn", "03_batchnorm_cnn", "04_augmentation"]
     made = make_notebook("mine", "works")
     assert series.resolve([str(made)]) == [made]
     with pytest.raises(series.BatchError, match="no notebook 99.*01_explore"):
@@ -40,7 +41,7 @@ def test_misspelt_names_and_bad_values_are_refused_before_anything_runs(tmp_path
 
 def test_each_parameter_goes_to_the_notebooks_that_define_it():
     planned = series.plan(series.lessons(), {"EPOCHS": 3, "NEIGHBOURS": 1})
-    explore, basic = series.lessons()[:2]
+    explore, basic = series.resolve(["01", "02"])
     assert planned[explore] == {"NEIGHBOURS": 1}
     assert planned[basic] == {"EPOCHS": 3}
 
@@ -204,17 +205,6 @@ def test_the_results_table_has_a_row_a_model_best_first(tmp_path):
     assert (tmp_path / "results.md").read_text().strip() == "\n".join(table)
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0.04, "0.0 s"),
-        (8.24, "8.2 s"),
-        (47, "47 s"),
-        (200, "3 min 20 s"),
-        (59.7, "1 min 00 s"),
-        (7500, "2 h 05 min"),
-    ],
-)
 def test_a_new_folder_has_a_name_of_its_own():
     assert series.new_folder().parent == files.PROJECT / "runs"
     assert time.strftime("%Y-%m-%d") in series.new_folder().name

@@ -142,49 +142,6 @@ def test_a_reports_ranking_averages_over_seeds(tmp_path):
     assert ranked["mean"].round(6).tolist() == [0.85, 0.6]
     assert ranked["sd"].round(6).tolist() == [0.070711, 0.141421]
     assert ranked["runs"].tolist() == [2, 2]
-    report.write_small(tmp_path, tmp_path / "small.csv")
-    small = pd.read_csv(tmp_path / "small.csv", comment="#")
-    assert small[["RATE", "SEED", "val_accuracy"]].values.tolist() == [
-        [1, 0, 0.5],
-        [1, 1, 0.7],
-        [2, 0, 0.8],
-        [2, 1, 0.9],
-    ]
-    assert "host" not in small
-
-
-def test_a_small_table_says_how_it_was_made_and_holds_each_epoch(tmp_path):
-    for seed in (1, 0):
-        model = {
-            "name": "m",
-            "accuracy": 0.8,
-            "loss": 0.5,
-            "val_accuracy": 0.7,
-            "val_loss": 0.6,
-            "seconds": 1.0,
-        }
-        state = {
-            "key": f"n-{seed}",
-            "notebook": "n",
-            "program": "abc",
-            "status": "complete",
-            "parameters": {"SEED": seed, "SAME": 1},
-            "seconds": 1800.0,
-            "started": "now",
-            "models": [model | {"test_accuracy": 0.65 + seed / 100, "confusion_matrix": "1 2 3"}],
-        }
-        files.write_json(tmp_path / "runs" / f"n-{seed}" / "run.json", state)
-        history = {key: [0.1, 0.123456 + seed] for key in ("accuracy", "loss", "val_accuracy", "val_loss")}
-        files.write_json(tmp_path / "runs" / f"n-{seed}" / "models" / "m-123" / "history.json", history)
-    report.write_small(tmp_path, tmp_path / "small.csv", by_epoch=True)
-    first, header, *rows = (tmp_path / "small.csv").read_text().splitlines()
-    assert first.startswith("# A sweep over SEED: 2 runs of n (program abc), 1.0 core-hours.")
-    assert header.startswith(
-        "SEED,model_name,accuracy,loss,val_accuracy,val_loss,test_accuracy,confusion_matrix,"
-    )
-    assert header.endswith("accuracy_by_epoch,loss_by_epoch,val_accuracy_by_epoch,val_loss_by_epoch")
-    assert rows[0].startswith("0,m,0.8,0.5,0.7,0.6,0.65,1 2 3,1800.0,0.1000 0.1235,")
-    assert rows[1].endswith(",0.1000 1.1235")
 
 
 def test_a_report_on_a_folder_without_runs_says_so(tmp_path, capsys):

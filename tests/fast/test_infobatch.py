@@ -77,7 +77,8 @@ def fit(train, seed=0, **options):
         ghost_batches=2,
         **options,
     )
-    return model.get_weights(), training.fit(model, train, train, config)
+    history = training.fit(model, train, train, config)
+    return model.get_weights(), history
 
 
 def test_a_training_with_selection_repeats_itself(small_split):

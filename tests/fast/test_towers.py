@@ -3,26 +3,21 @@
 import os
 import subprocess
 import sys
+from functools import partial
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from fmnist_utils import models
+from fmnist_utils import models, parameters
 from fmnist_utils.fast import layers, towers
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.uniform(size=(13, 28, 28, 1)).astype("float32")
 LABELS = np.eye(10, dtype="float32")[RNG.integers(0, 10, 13)]
-BUILDERS = {
-    "dense": lambda: models.dense(dropout=0.0),
-    "two_conv": lambda: models.two_conv(dropout=0.0),
-    "three_conv": lambda: models.three_conv(dropout=0.0),
-    "blog": models.blog,
-    "control": lambda: models.batchnorm(dropout=0.0, batch_normalization=False),
-    "batchnorm": lambda: models.batchnorm(dropout=0.0),
-}
+BUILDERS = {name: partial(getattr(models, name), dropout=0.0) for name in parameters.NETWORKS}
+BUILDERS["blog"] = models.blog
 
 
 def one_step(model, images=IMAGES, labels=LABELS):
@@ -194,7 +189,10 @@ def test_sizes_may_be_unknown():
 
 @pytest.mark.parametrize(("threads", "expected"), [("1", "1 1"), ("2", "2 2"), ("8", "8 2")])
 def test_a_share_of_the_cores_is_kept_to(threads, expected):
-    code = "from fmnist_utils import cores, towers; print(cores.available(), towers.TOWERS)"
+    code = (
+        "from fmnist_utils.fast import towers; from fmnist_utils.support import cores; "
+        "print(cores.available(), towers.TOWERS)"
+    )
     found = subprocess.run(
         [sys.executable, "-c", code],
         env=os.environ | {"OMP_NUM_THREADS": threads, "CUDA_VISIBLE_DEVICES": ""},

@@ -1,10 +1,10 @@
 """papermill itself, without this package's command line, runs a notebook from any directory."""
 
+import re
 import subprocess
 import sys
 
 import pytest
-from helpers import NOTEBOOKS
 
 from fmnist_utils import runs
 from fmnist_utils.batch import series
@@ -12,14 +12,22 @@ from fmnist_utils.batch import series
 pytestmark = pytest.mark.slow
 
 
-def papermill(tmp_path, *options, notebook=NOTEBOOKS[1]):
+def papermill(tmp_path, *options, notebook=series.NOTEBOOKS / "02_basic_cnn.ipynb"):
     command = [sys.executable, "-m", "papermill", str(notebook), "out.ipynb", "--no-progress-bar", *options]
     return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
 
 
 def test_papermill_runs_from_any_directory(tmp_path, monkeypatch):
     monkeypatch.setenv("FMNIST_RUNS_DIR", str(tmp_path / "store"))
-    done = papermill(tmp_path, "-p", "EPOCHS", "1", "-p", "TRAIN_SIZE", "2000", "-p", "MODEL", "two_conv")
+    small = {
+        "EPOCHS": 1,
+        "TRAIN_SIZE": 2000,
+        "MODEL": "two_conv",
+        "SEEDS": 1,
+        "SHORT_EPOCHS": 1,
+        "SHORT_SIZE": 200,
+    }
+    done = papermill(tmp_path, *(text for name, value in small.items() for text in ("-p", name, str(value))))
     assert done.returncode == 0, done.stderr
     metrics = runs.finished(tmp_path / "store")
     assert {m["name"] for m in metrics} == {"dense", "two_conv", "scaled", "unscaled", "no_dense"}
@@ -27,12 +35,13 @@ def test_papermill_runs_from_any_directory(tmp_path, monkeypatch):
     assert {path.name for path in tmp_path.iterdir()} == {"out.ipynb", "store"}
 
 
-@pytest.mark.parametrize(("name", "value"), [("EPOCHS", "-1"), ("DROPOUT", "2"), ("TRAIN_SIZE", "10000000")])
-def test_papermill_refuses_bad_values_before_anything_is_trained(name, value, tmp_path, monkeypatch):
+def test_papermill_refuses_bad_values_before_anything_is_trained(tmp_path, monkeypatch):
     monkeypatch.setenv("FMNIST_RUNS_DIR", str(tmp_path / "store"))
-    done = papermill(tmp_path, "-p", name, value)
+    bad = {"EPOCHS": "-1", "DROPOUT": "2", "TRAIN_SIZE": "10000000"}
+    done = papermill(tmp_path, *(text for name, value in bad.items() for text in ("-p", name, value)))
     assert done.returncode != 0
-    assert f"ParameterError: {name} = {value}" in done.stderr
+    (said,) = re.findall(r"^.*ParameterError: (.*)$", done.stderr, flags=re.M)[-1:]
+    assert all(f"{name} = {value}, but it must be" in said for name, value in bad.items())
     assert not (tmp_path / "store").exists()
 
 

@@ -4,7 +4,6 @@ import gzip
 import multiprocessing
 import os
 import subprocess
-import sys
 import warnings
 
 import numpy as np
@@ -280,14 +279,6 @@ def test_apt_fetches_its_lists_into_a_private_folder_when_they_are_missing(tmp_p
     assert "update" in commands[1]
     assert f"Dir::State::Lists={tmp_path / 'lists'}" in commands[1]
     assert place == tmp_path / "unpacked/usr/share/datasets/fashion-mnist"
-
-
-def test_importing_the_light_modules_does_not_load_tensorflow():
-    script = (
-        "import sys; from fmnist_utils import data, plots, runs, batch, parameters; "
-        "sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", script]).returncode == 0
 
 
 def test_load_gives_no_test_labels_and_read_test_logs_its_purpose(tiny, write_idx, own_folders):
