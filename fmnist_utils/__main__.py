@@ -76,8 +76,6 @@ def _parser() -> argparse.ArgumentParser:
 
     report = commands.add_parser("report", help="table, ranking and pictures of a sweep")
     report.add_argument("folder", type=Path)
-    report.add_argument("--small", type=Path, metavar="FILE", help="also write what varies and came out as CSV")
-    report.add_argument("--by-epoch", action="store_true", help="with each epoch's accuracy and loss in it")
     report.set_defaults(command=_report)
 
     publish = commands.add_parser("publish", help="make a complete run the published one")
@@ -151,12 +149,10 @@ def _report(options: argparse.Namespace) -> None:
     from fmnist_utils.batch import report
 
     print(report.write(options.folder))
-    if options.small:
-        report.write_small(options.folder, options.small, options.by_epoch)
 
 
 def _publish(options: argparse.Namespace) -> None:
-    from fmnist_utils.series.publish import publish
+    from fmnist_utils.batch.publish import publish
 
     publish(options.folder)
     print(f"Published: {options.folder}")

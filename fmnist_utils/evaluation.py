@@ -9,6 +9,8 @@ from scipy import optimize, stats
 
 from fmnist_utils.data import CLASS_NAMES
 
+Values = Sequence[float] | np.ndarray
+
 
 class Interval(NamedTuple):
     """An estimate with the bounds of its interval."""
@@ -77,7 +79,7 @@ def wilson_interval(correct: np.ndarray, confidence: float = 0.95) -> Interval:
     return Interval(float(correct.mean()), float(bounds.low), float(bounds.high))
 
 
-def paired_difference(first: Sequence[float], second: Sequence[float], confidence: float = 0.95) -> Interval:
+def paired_difference(first: Values, second: Values, confidence: float = 0.95) -> Interval:
     """Mean of ``first - second`` over pairs (the same seed, say) with Student's interval.
 
     Raises:
@@ -90,7 +92,7 @@ def paired_difference(first: Sequence[float], second: Sequence[float], confidenc
     return mean_interval(np.asarray(first, float) - np.asarray(second, float), confidence)
 
 
-def mean_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
+def mean_interval(values: Values, confidence: float = 0.95) -> Interval:
     """The mean of two values or more (an accuracy a seed, say) with Student's interval."""
     mean, spread = float(np.mean(values)), stats.sem(values)
     if spread == 0:
@@ -209,7 +211,7 @@ def confident_mistakes(predictions: Predictions, count: int) -> np.ndarray:
 
 
 def predicted_counts(
-    precision: Sequence[float], recall: Sequence[float], support: int, rounding: float = 0.005
+    precision: Values, recall: Values, support: int, rounding: float = 0.005
 ) -> tuple[float, float]:
     """How many predictions a classification report implies, within its rounding.
 
@@ -224,9 +226,9 @@ def predicted_counts(
     Returns:
         The smallest and the largest sum that the printed figures allow.
     """
-    precision, recall = np.asarray(precision), np.asarray(recall)
-    fewest = (np.maximum(recall - rounding, 0) / (precision + rounding)).sum() * support
-    most = (np.minimum(recall + rounding, 1) / (precision - rounding)).sum() * support
+    of_calls, of_class = np.asarray(precision), np.asarray(recall)
+    fewest = (np.maximum(of_class - rounding, 0) / (of_calls + rounding)).sum() * support
+    most = (np.minimum(of_class + rounding, 1) / (of_calls - rounding)).sum() * support
     return float(fewest), float(most)
 
 

@@ -8,6 +8,7 @@ import base64
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -24,7 +25,12 @@ COLOURS = tuple(sns.color_palette("colorblind"))
 MARKERS = "osD^vPX*<>"  # one for each colour, for readers who cannot tell the colours apart
 RIGHT, WRONG = COLOURS[0], COLOURS[3]
 DPI = 110
-STYLE = {"font.size": 13, "axes.titlesize": 14, "axes.spines.top": False, "axes.spines.right": False}
+STYLE: dict[Any, Any] = {
+    "font.size": 13,
+    "axes.titlesize": 14,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
 
 
 def show(figure: Figure, description: str, save_as: str | None = None, dpi: int = DPI) -> None:
@@ -215,7 +221,15 @@ def scatter(points: np.ndarray, labels: np.ndarray, title: str) -> Figure:
         figure, axis = plt.subplots(figsize=(10, 7.5), layout="constrained")
     for number, name in enumerate(CLASS_NAMES):
         chosen = points[labels == number]
-        axis.scatter(*chosen.T, s=16, color=COLOURS[number], marker=MARKERS[number], alpha=0.75, label=name)
+        axis.scatter(
+            chosen[:, 0],
+            chosen[:, 1],
+            s=16,
+            color=COLOURS[number],
+            marker=MARKERS[number],
+            alpha=0.75,
+            label=name,
+        )
     axis.set(title=title, xticks=[], yticks=[])
     axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=2)
     return figure

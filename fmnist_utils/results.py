@@ -40,7 +40,7 @@ def over_seeds(table: pd.DataFrame, column: str, **settings: Any) -> np.ndarray:
     """One set-up's column of a kept table of results, a value a seed, in their order.
 
     Args:
-        table: from ``report.write_small``, with a column ``SEED``.
+        table: a row a training, with a column ``SEED``.
         column: its name.
         settings: columns and the values that a row must have in them.
 

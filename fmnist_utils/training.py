@@ -331,8 +331,6 @@ def run_key(model: keras.Model, train: data.Split, validation: data.Split, confi
         architecture = keys.architecture(model)
     except keys.UnknownError as unknown:
         raise keys.UnknownError(f"of {model.name}: {unknown}") from unknown
-    except NotImplementedError as lacking:
-        raise keys.UnknownError(f"of {model.name}: it has no get_config") from lacking
     parts = [architecture, settings, train.digest, validation.digest, _CODE, keras.__version__, tf.__version__]
     surroundings = [keras.config.floatx(), keras.config.epsilon(), keras.config.image_data_format()]
     return fingerprint.hashed([*parts, surroundings, towers.TOWERS])  # each tower draws its own dropout

@@ -20,6 +20,7 @@ PRECISION: str = "auto"  # a name that the lessons have, as a column of the tabl
 MODEL: str = "all"  # likewise"""
 WORK = """import os, time
 from fmnist_utils import runs
+from fmnist_utils.support import files
 print("cores", os.environ["OMP_NUM_THREADS"], "memory", os.environ.get("FMNIST_MEMORY_MB"))
 folder = runs.runs_dir() / "models" / "tiny-1"
 files.write_json(folder / "metrics.json", {

@@ -1,6 +1,7 @@
 """One notebook executed by papermill, whose engine is made to show each cell and each epoch as they pass."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,9 @@ from fmnist_utils.batch import kernels
 from fmnist_utils.support import progress
 
 _ENGINE = "fmnist_utils"
+_COMPUTES = re.compile(
+    r"\b(tensorflow|keras|training|models|sklearn)\b"
+)  # notebooks that do not are begun sooner
 _running: dict["_Client", str] = {}
 
 Say = Callable[[str, bool], None]  # (text, passing)
@@ -148,6 +152,8 @@ class _Engine(NBClientEngine):
         # A kernel that is ended does not clear away; TensorFlow leaves the source of each traced function.
         with tempfile.TemporaryDirectory(prefix="kernel-", ignore_cleanup_errors=True) as scratch:
             variables = os.environ | dict(environment) | {"TMPDIR": scratch}
+            if any(_COMPUTES.search(cell.source) for cell in nb_man.nb.cells if cell.cell_type == "code"):
+                variables[kernels.COMPUTES] = "1"
             try:
                 # What cells write to stderr reaches the notebook; this is the kernel's chatter about itself.
                 return client.execute(stderr=subprocess.DEVNULL, env=variables)

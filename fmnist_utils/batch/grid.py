@@ -154,5 +154,5 @@ def _literals(source: str) -> dict[str, Any]:
         if isinstance(statement, ast.Assign | ast.AnnAssign):
             target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
             with suppress(ValueError):  # computed: no value that papermill could replace
-                found[ast.unparse(target)] = ast.literal_eval(statement.value)
+                found[ast.unparse(target)] = ast.literal_eval(statement.value or "")
     return found

@@ -17,7 +17,8 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 
 MODULE = "ipykernel_launcher"
-MEMORY = "FMNIST_MEMORY_MB"  # in a kernel's environment: the most memory that it may write to, on Linux
+# In a kernel's environment: the most memory that it may write to, and whether it will want TensorFlow.
+MEMORY, COMPUTES = "FMNIST_MEMORY_MB", "FMNIST_COMPUTES"
 
 
 class KernelManager(AsyncKernelManager):
@@ -46,8 +47,11 @@ class _Provisioner(LocalProvisioner):
     async def launch_kernel(self, cmd: list[str], **options: Any):
         environment = options["env"]
         if can_fork() and MODULE in cmd and cmd[0] == sys.executable:
-            self.process = _nursery(environment.get("OMP_NUM_THREADS", "")).fork(
-                argv=cmd[cmd.index(MODULE) + 1 :], cwd=str(options.get("cwd") or Path.cwd()), env=environment
+            self.process: Any = _nursery(environment.get("OMP_NUM_THREADS", "")).fork(
+                argv=cmd[cmd.index(MODULE) + 1 :],
+                cwd=str(options.get("cwd") or Path.cwd()),
+                env=environment,
+                computes=COMPUTES in environment,
             )
             self.pid = self.pgid = self.process.pid
         else:  # or it is another language's, another environment's
@@ -68,7 +72,7 @@ class _Nursery:
 
     def __init__(self, environment: dict[str, str]) -> None:
         self._lock = threading.Lock()
-        self._process = subprocess.Popen(
+        self._process: Any = subprocess.Popen(
             [sys.executable, "-P", "-m", "fmnist_utils.batch.nursery"],
             env=environment,
             stdin=subprocess.PIPE,

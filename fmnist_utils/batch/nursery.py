@@ -1,4 +1,4 @@
-"""A process that has imported what the notebooks import, and forks a kernel from itself on demand.
+"""A process that imports what the notebooks import, once one of them wants it, and forks kernels from itself.
 
 Starting Python and importing TensorFlow takes longer than a short training. Here it is done once: each
 kernel is a copy of this process, made in milliseconds, that shares its memory until one of them writes.
@@ -10,7 +10,9 @@ process, and the end of this process its kernels.
 """
 
 import ctypes
+import functools
 import gc
+import importlib
 import json
 import os
 import signal
@@ -20,6 +22,14 @@ from typing import Any
 
 import numpy
 
+SLOW = (
+    "fmnist_utils.support.startup",
+    "matplotlib",
+    "pandas",
+    "scipy.stats",
+    "sklearn.manifold",
+    "sklearn.linear_model",
+)
 PR_SET_PDEATHSIG = 1  # of Linux's prctl: the signal that a process gets when its parent ends
 
 
@@ -27,11 +37,11 @@ def main() -> None:
     """Serve until stdin ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever gives the orders
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system then clears ended kernels away
-    _preload()
-    gc.collect()
-    gc.freeze()  # or the copies' first collection would write to every page
+    importlib.import_module("ipykernel.kernelapp")
     for line in sys.stdin:
         order, parent = json.loads(line), os.getpid()
+        if order["computes"]:
+            _preload()
         try:
             pid = os.fork()
         except OSError as error:  # too many processes, too little memory
@@ -42,16 +52,12 @@ def main() -> None:
         print(pid, flush=True)
 
 
+@functools.cache
 def _preload() -> None:
-    import ipykernel.kernelapp  # noqa: F401
-    import matplotlib  # noqa: F401
-    import pandas  # noqa: F401
-    import scipy.stats  # noqa: F401
-    import sklearn.linear_model  # noqa: F401
-    import sklearn.manifold  # noqa: F401
-    import sklearn.metrics  # noqa: F401
-
-    from fmnist_utils.support import startup  # noqa: F401
+    for name in SLOW:
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # or the copies' first collection would write to every page
 
 
 def _become_kernel(order: dict[str, Any], parent: int) -> None:

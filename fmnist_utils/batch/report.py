@@ -10,7 +10,7 @@ from fmnist_utils.support import files, formatting
 
 # What Keras measures after each epoch.
 CURVES = ("accuracy", "loss", "val_accuracy", "val_loss")
-# What notebooks measure of finished models: of the training images, and ``calibration.scores_to_keep``.
+# What notebooks measure of finished models: of the training images, and ``evaluation.scores_to_keep``.
 FINISHED = (
     *("fitted_accuracy", "fitted_loss", "test_accuracy", "test_loss", "calibration_error", "temperature"),
     *("scaled_calibration_error", "sure_coverage", "sure_accuracy", "confusion_matrix"),
@@ -52,31 +52,6 @@ def write_table(folder: Path) -> pd.DataFrame:
     return found
 
 
-def write_small(folder: Path, path: Path, by_epoch: bool = False) -> None:
-    """Write what a lesson needs of a sweep into one small CSV file: what varies, and what came out.
-
-    Its first line, after a ``#``, says how it was made. Nothing about machines is in it, and a row's place
-    does not depend on when it was run.
-
-    Args:
-        folder: the sweep's.
-        path: the file.
-        by_epoch: add each epoch's accuracy and loss, as numbers in one text.
-    """
-    found = _trained(table(folder))
-    seed = [name for name in found.attrs["parameters"] if name.upper() == "SEED"]
-    finished = [name for name in FINISHED if found[name].notna().any()]
-    results = [*CURVES, *finished, "seconds"]
-    names = [*varied(found), *seed, "model_name", *results]
-    small = found[names].round(5)
-    if by_epoch:
-        histories = [_history(folder, row) for row in found.itertuples()]
-        for key in CURVES:
-            small[f"{key}_by_epoch"] = [" ".join(f"{value:.4f}" for value in one[key]) for one in histories]
-    text = small.sort_values(names).to_csv(index=False)
-    files.write_text(path, f"# {_origin(found)}\n{text}")
-
-
 def ranking(found: pd.DataFrame) -> pd.DataFrame:
     """Set-ups by their mean validation accuracy over seeds, best first.
 
@@ -87,8 +62,8 @@ def ranking(found: pd.DataFrame) -> pd.DataFrame:
         The notebook, the model, the parameters that vary (without SEED), and ``mean``, ``sd``, ``low``,
         ``high`` and ``runs``.
     """
-    trained = _trained(found)
-    groups = trained.groupby(["notebook", "model_name", *varied(trained)], sort=False, dropna=False)[SCORE]
+    newest = trained(found)
+    groups = newest.groupby(["notebook", "model_name", *varied(newest)], sort=False, dropna=False)[SCORE]
     summary = groups.agg(mean="mean", sd="std", low="min", high="max", runs="count").reset_index()
     return summary.sort_values("mean", ascending=False, ignore_index=True)
 
@@ -99,7 +74,7 @@ def varied(found: pd.DataFrame) -> list[str]:
     return [name for name in names if found[name].nunique(dropna=False) > 1]
 
 
-def _trained(found: pd.DataFrame) -> pd.DataFrame:
+def trained(found: pd.DataFrame) -> pd.DataFrame:
     """The complete runs with a model, of each notebook's newest code."""
     complete = found[(found["status"] == "complete") & found["model_name"].notna()]
     newest = complete.sort_values("started").groupby("notebook")["program"].last()
@@ -119,34 +94,16 @@ def write(folder: Path) -> str:
     if found.empty:
         raise series.RefusedError(f"{folder} holds no runs of a sweep.")
     lines = [_counts(found)]
-    trained = _trained(found)
-    if len(trained):
+    newest = trained(found)
+    if len(newest):
         ranked = ranking(found)
         lines.append(_markdown(ranked))
-        _draw(trained, ranked, folder)
+        _draw(newest, ranked, folder)
     failed = found[found["status"] == "failed"]
     lines += [f"failed: {run.run}: {run.error}" for run in failed.itertuples()]
     text = "\n\n".join(lines)
     files.write_text(folder / "report.md", text + "\n")
     return text
-
-
-def _origin(trained: pd.DataFrame) -> str:
-    """How a small file was made, in a line."""
-    each = trained.drop_duplicates("run")
-    seed = [name for name in trained.attrs["parameters"] if name.upper() == "SEED"]
-    programs = each[["notebook", "program"]].drop_duplicates().itertuples()
-    notebooks = " and ".join(f"{row.notebook} (program {row.program})" for row in programs)
-    hours = each["seconds"].sum() / 3600
-    names = ", ".join(varied(trained) + seed)
-    made = f"A sweep over {names}: {len(each)} runs of {notebooks}, {hours:.1f} core-hours."
-    return f"{made} Written by `python -m fmnist_utils report --small`."
-
-
-def _history(folder: Path, row: Any) -> dict[str, list[float]]:
-    """Keras's history of a model of the table."""
-    (path,) = (folder / "runs" / row.run / "models").glob(f"{row.model_name}-*/history.json")
-    return files.read_json(path)
 
 
 def _rows(state: dict[str, Any], columns: dict[str, str]) -> list[dict[str, Any]]:
@@ -177,7 +134,7 @@ def _counts(found: pd.DataFrame) -> str:
     complete, failed = ((each["status"] == status).sum() for status in ("complete", "failed"))
     hours = each["seconds"].sum() / 3600
     text = f"{len(each)} runs: {complete} complete, {failed} failed, {hours:.2f} hours of work."
-    ranked, with_model = _trained(found), found[found["model_name"].notna() & (found["status"] == "complete")]
+    ranked, with_model = trained(found), found[found["model_name"].notna() & (found["status"] == "complete")]
     older = with_model["run"].nunique() - ranked["run"].nunique()
     return f"{text} Left out of the ranking: {older} of code that was changed since." if older else text
 
@@ -209,12 +166,8 @@ def _draw(trained: pd.DataFrame, ranked: pd.DataFrame, folder: Path) -> None:
         for name in ranked.columns
         if name in trained and (name == "model_name" or ranked[name].nunique() > 1)
     ]
-    points = dict.fromkeys(_labels(ranked.head(SHOWN), keys))
-    points |= {
-        label: list(scores)
-        for label, scores in trained[SCORE].groupby(_labels(trained, keys))
-        if label in points
-    }
+    scores = dict(list(trained[SCORE].groupby(_labels(trained, keys))))
+    points = {label: list(scores[label]) for label in _labels(ranked.head(SHOWN), keys)}
     figures = {
         "ranking": plots.strip_plot(points, "Validation accuracy", "Every run, mean and standard deviation")
     }

@@ -108,7 +108,7 @@ def run(notebooks: Sequence[Path], given: Mapping[str, Any], folder: Path, jobs:
         raise RefusedError(f"jobs is {jobs}; at least one notebook at a time is needed.")
     planned = plan(notebooks, given)
     folder = folder.expanduser().resolve()
-    state = {
+    state: dict[str, Any] = {
         "status": "running",
         "started": runs.now(),
         "notebooks": [notebook.name for notebook in notebooks],

@@ -84,7 +84,7 @@ def run(sweep: Sweep, scheduler: str | None = None, jobs: int = 1) -> None:
 
     with _exclusively(sweep.folder):
         _clear(sweep.folder)
-        state = {"status": "running", "notebook": sweep.notebook.name, "started": runs.now()}
+        state: dict[str, Any] = {"status": "running", "notebook": sweep.notebook.name, "started": runs.now()}
         state |= {"runs": list(sweep.planned), "host": platform.node(), "process": os.getpid()}
         files.write_json(sweep.folder / "sweep.json", state)
         ended = "stopped"

@@ -59,7 +59,7 @@ def execute(order: Order, text: str) -> Result:
         The run, "complete", or "failed" with its error and its notebook as far as it came.
     """
     worker = distributed.get_worker()
-    state = {"key": order.key, "notebook": order.notebook, "program": order.program}
+    state: dict[str, Any] = {"key": order.key, "notebook": order.notebook, "program": order.program}
     state |= {"parameters": order.parameters, "started": runs.now(), "environment": environment()}
     began = time.perf_counter()
     with tempfile.TemporaryDirectory(dir=worker.local_directory, prefix="run-") as beside:
@@ -107,7 +107,7 @@ def _execute(order: Order, text: str, folder: Path, limits: dict[str, str], task
 @contextmanager
 def _ended_with_its_task(worker: distributed.Worker) -> Iterator[str]:
     """Kill the kernel of this task, by whose key it goes, when nobody waits for the result any more."""
-    task, over = worker.get_current_task(), threading.Event()
+    task, over = str(worker.get_current_task()), threading.Event()
 
     def watch() -> None:
         while not over.wait(0.5):

@@ -32,10 +32,12 @@ def code(path: Path) -> str:
             row, column = token.start
             lines[row - 1] = lines[row - 1][:column]
     for node in ast.walk(ast.parse(text)):
-        documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
-        if documented and ast.get_docstring(node) is not None:
+        if (
+            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+            and ast.get_docstring(node) is not None
+        ):
             first = node.body[0]
-            lines[first.lineno - 1 : first.end_lineno] = [""] * (first.end_lineno - first.lineno + 1)
+            lines[first.lineno - 1 : first.end_lineno] = [""] * len(lines[first.lineno - 1 : first.end_lineno])
     return "\n".join(line.rstrip() for line in lines if line.strip())
 
 
@@ -94,7 +96,7 @@ def hashed(parts: Any) -> str:
 def _imports(path: Path) -> set[Path]:
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == PACKAGE.name:
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.partition(".")[0] == PACKAGE.name:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     places = [PACKAGE.parent.joinpath(*name.split(".")) for name in names]
     files = {place.with_suffix(".py") for place in places} | {place / "__init__.py" for place in places}

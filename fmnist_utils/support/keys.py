@@ -4,7 +4,8 @@ A function counts with its instructions and with all that it closes over, refers
 class with its methods; an object with its state: all this to the depth of the reader's own code. What comes
 from a library counts by its name and version, what comes from this package by the code of its module. Names
 of layers, comments and docstrings do not count. What cannot be described has no key, and is never taken for
-anything else.
+anything else. Containers, arrays and objects are joblib's to hash; functions and classes, which it knows by
+their names alone, are looked into here.
 """
 
 import builtins
@@ -20,10 +21,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from joblib import hashing
 
 from fmnist_utils.support import fingerprint
 
 _LIBRARIES = tuple(Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+_KNOWN = {fingerprint.PACKAGE.name, "keras", "tensorflow", *sys.stdlib_module_names} - {"__main__"}
 # What a reader's code that uses these gives depends on more than itself: files, clocks, other programs.
 _OUTSIDE = {
     *(
@@ -55,8 +58,7 @@ _READING = {
 _READING |= {"load_model", "load_weights", "load_img", "urlopen", "imread", "__globals__"}
 _LOADING = {"load", "open", "memmap"}  # of a library; a reader's own object may have a method of that name
 _DYNAMIC = {"eval", "exec", "compile", "globals", "locals", "open", "input", "__import__", "breakpoint"}
-_FUNCTIONS = (types.FunctionType, staticmethod, classmethod, property, functools.cached_property)
-_FLAGS = ~0x4000000  # of a function, but for whether it has a docstring
+_DOCUMENTED = 0x4000000  # whether a function has a docstring, among its flags
 _OF_LAYERS = ("name", "inbound_nodes", "input_layers", "output_layers")  # where a configuration names layers
 
 
@@ -72,14 +74,14 @@ def same_architecture(first: Any, second: Any) -> bool:
 def architecture(model: Any) -> list[Any]:
     """A model's configuration and its layers' own code; neither names nor weights.
 
-    Returns:
-        A list of the model's configuration and, for each of its layers, the layer's description.
-
     Raises:
         UnknownError: some part cannot be described.
-        NotImplementedError: Keras has no configuration for it.
     """
-    return [without_names(model.get_config()), *(layer(part) for part in layers(model))]
+    try:
+        config = without_names(model.get_config())
+    except NotImplementedError as error:
+        raise UnknownError("it has no get_config") from error
+    return [config, *map(layer, layers(model))]
 
 
 def layers(model: Any) -> list[Any]:
@@ -87,24 +89,23 @@ def layers(model: Any) -> list[Any]:
     return [part for part in model._flatten_layers() if type(part).__name__ != "InputLayer"]
 
 
-def layer(part: Any) -> dict[str, Any]:
-    """A layer's class, settings and, by attribute, what of the reader's code it holds.
+def layer(part: Any) -> dict[str, str]:
+    """A layer's class, settings and, by attribute, what of the reader's code it holds, each described.
 
     Raises:
         UnknownError: some of it cannot be described.
     """
-    describe = _Describer(weights=False)
-    found = {"class": describe(type(part))}
+    found: dict[str, Any] = {"class": type(part)}
     if not hasattr(part, "layers"):  # the settings of a model are those of its layers
         with suppress(NotImplementedError):  # then its attributes say it
-            found["settings"] = describe(without_names(part.get_config()))
+            found["settings"] = without_names(part.get_config())
     common = _attributes_of_any(part) if is_readers(type(part)) else vars(part)
     for name, value in vars(part).items():
         if name not in common and not name.startswith("_self_") and not _is_built(value):
-            found[name] = describe(value)
+            found[name] = value
         elif own := [*readers_parts(value)]:
-            found[name] = [describe(one) for one in own]
-    return found
+            found[name] = own
+    return {name: described(value, weights=False) for name, value in found.items()}
 
 
 def readers_parts(value: Any, seen: set[int] | None = None) -> Iterator[Any]:
@@ -113,28 +114,31 @@ def readers_parts(value: Any, seen: set[int] | None = None) -> Iterator[Any]:
     if id(value) in seen or _is_built(value):
         return
     seen.add(id(value))
-    if isinstance(value, types.FunctionType | type):
-        if is_readers(value):
-            yield value
-    elif isinstance(value, dict):
-        for part in value.values():
-            yield from readers_parts(part, seen)
-    elif isinstance(value, list | tuple):
-        for part in value:
-            yield from readers_parts(part, seen)
-    elif is_readers(type(value)):
+    if is_readers(value if isinstance(value, types.FunctionType | type) else type(value)):
         yield value
+    elif isinstance(value, dict | list | tuple):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from readers_parts(part, seen)
     elif _is_keras(type(value)) and hasattr(value, "__dict__"):
         yield from readers_parts(vars(value), seen)
 
 
-def described(value: Any) -> Any:
-    """Anything that a reader gives to a training, described by what it does, as JSON holds it.
+def described(value: Any, weights: bool = True) -> str:
+    """Anything that a reader gives to a training, hashed by what it does.
+
+    Args:
+        value: a function, an object, or plain data.
+        weights: whether those of layers count.
 
     Raises:
         UnknownError: says what cannot be described.
     """
-    return _Describer()(value)
+    try:
+        return _Hasher(weights).hash(value)
+    except UnknownError:
+        raise
+    except Exception as error:  # whatever it is that a strange object raises when it is looked at
+        raise UnknownError(f"it cannot be looked into ({error})") from error
 
 
 def without_names(config: dict[str, Any]) -> Any:
@@ -162,186 +166,146 @@ def without_names(config: dict[str, Any]) -> Any:
     return {key: rename(value, key in _OF_LAYERS) for key, value in config.items() if key != "name"}
 
 
-class _Describer:
-    """Describes values; each is visited once, and what refers to itself is named at its second visit."""
+class _Hasher(hashing.NumpyHasher):
+    """joblib's hasher, which is given plain parts in the place of functions, classes and Keras's objects."""
 
-    def __init__(self, weights: bool = True) -> None:
-        self._weights = weights  # whether those of layers count
-        self._done: dict[int, tuple[Any, Any]] = {}  # the value is kept, so that no other gets its id
+    def __init__(self, weights: bool) -> None:
+        super().__init__("sha1")
+        self._weights = weights
+        self._begun: dict[int, Any] = {}  # what was begun is kept, so that nothing else gets its id
 
-    def __call__(self, value: Any) -> Any:
-        if (
-            value is None
-            or isinstance(value, bool | int | float | str)
-            and type(value).__module__ == "builtins"
-        ):
-            return value
-        if id(value) in self._done:
-            return self._done[id(value)][1]
-        self._done[id(value)] = value, ["again", getattr(value, "__qualname__", type(value).__qualname__)]
-        try:
-            found = [type(value).__qualname__.removeprefix("Tracked"), fingerprint.hashed(self._parts(value))]
-        except UnknownError:
-            raise
-        except Exception as error:  # whatever it is that a strange object raises when it is looked at
-            raise UnknownError(f"{_name(value)} cannot be looked into ({error})") from error
-        self._done[id(value)] = value, found
-        return found
+    def save(self, obj: Any) -> None:
+        super().save(self._parts(obj))
 
     def _parts(self, value: Any) -> Any:
-        plain = not is_readers(type(value))  # or it may have attributes
-        if isinstance(value, list | tuple) and plain:
-            return [self(part) for part in value]
-        if isinstance(value, dict | types.MappingProxyType) and plain:
-            return [[self(key), self(part)] for key, part in value.items()]
-        if isinstance(value, set | frozenset) and plain:
-            return sorted(repr(self(part)) for part in value)
-        if isinstance(value, bytes | complex | types.EllipsisType | range | slice):
-            return repr(value)
-        if isinstance(value, np.ndarray | np.generic):
-            return self._array(np.asarray(value))
+        if isinstance(value, dict | types.MappingProxyType) and not is_readers(type(value)):
+            return ["dict", *value.items()]
+        if isinstance(value, set | frozenset) and not is_readers(type(value)):
+            return ["set", *sorted(described(part, self._weights) for part in value)]
+        if isinstance(value, list) and _is_keras(type(value)):
+            return [*value]
+        looks_into = self._look_into(value)
+        if looks_into is None:
+            return value
+        if id(value) in self._begun:
+            return ["again", _name(value)]
+        self._begun[id(value)] = value
+        return [_name(value), *looks_into(value)]
+
+    def _look_into(self, value: Any) -> Any:
         if isinstance(value, types.ModuleType):
-            return self._module(value)
+            return self._module
         if isinstance(value, types.FunctionType):
-            return self._function(value)
-        if isinstance(value, types.MethodType):
-            return [self(value.__func__), self(value.__self__)]
-        if isinstance(
-            value, types.BuiltinFunctionType | types.MethodDescriptorType | types.WrapperDescriptorType
-        ):
-            return self._builtin(value)
+            return self._function
+        if isinstance(value, types.BuiltinFunctionType):
+            _refuse_outside(value)
+            return None
         if isinstance(value, type):
-            return self._class(value)
-        return self._object(value)
+            return self._class
+        if isinstance(value, staticmethod | classmethod | property | functools.cached_property):
+            return self._member
+        if isinstance(
+            value, types.MemberDescriptorType | types.GetSetDescriptorType | types.MethodDescriptorType
+        ):
+            return lambda descriptor: []
+        if getattr(value, "__wrapped__", None) or getattr(
+            value, "python_function", None
+        ):  # tf.function has that
+            return lambda wrapper: [getattr(wrapper, "__wrapped__", None) or wrapper.python_function]
+        if _is_keras(type(value)) and callable(getattr(value, "get_config", None)):
+            return self._of_keras
+        if hasattr(value, "numpy") and hasattr(value, "dtype"):
+            return lambda tensor: [np.asarray(tensor.numpy())]
+        return None
 
-    def _array(self, array: np.ndarray) -> Any:
-        if array.dtype.hasobject:
-            return [array.shape, self(array.ravel().tolist())]
-        return [str(array.dtype), array.shape, fingerprint.hashed(np.ascontiguousarray(array).tobytes().hex())]
-
-    def _module(self, module: types.ModuleType) -> Any:
+    def _module(self, module: types.ModuleType) -> list[Any]:
         if not is_readers(module):
-            return self._origin_of(module)
-        return [
-            [name, self(vars(module)[name])] for name in sorted(vars(module)) if _counts(name, vars(module))
-        ]
+            return [_origin(module)]
+        return [(name, vars(module)[name]) for name in sorted(vars(module)) if not _is_special(name)]
 
-    def _builtin(self, function: Any) -> Any:
-        owner = getattr(function, "__self__", None)
-        if getattr(function, "__module__", "") == "builtins" and function.__name__ in _DYNAMIC:
-            raise UnknownError(f"it uses {function.__name__}(), which may reach anything")
-        _refuse_outside(function)
-        bound = None if owner is None or isinstance(owner, types.ModuleType) else self(owner)
-        return [_origin(function), function.__qualname__, bound]
-
-    def _function(self, function: types.FunctionType) -> Any:
+    def _function(self, function: types.FunctionType) -> list[Any]:
         inside = [cell.cell_contents if _is_filled(cell) else None for cell in function.__closure__ or ()]
         bound = [function.__defaults__, function.__kwdefaults__, *inside]
         if is_readers(function):
             own = {name: value for name, value in vars(function).items() if not name.startswith("_keras")}
-            return [
-                self._code(function.__code__, function.__globals__),
-                [self(part) for part in bound],
-                self(own),
-            ]
+            return [*self._code(function.__code__, function.__globals__), bound, own]
         _refuse_outside(function)
         if "<locals>" not in function.__qualname__:  # a library's own, or its decorator of a reader's
             bound = [*(part for part in bound if isinstance(part, int | float | str)), *readers_parts(bound)]
-        return [_origin(function), function.__code__.co_qualname, [self(part) for part in bound]]
+        return [_origin(function), function.__code__.co_qualname, bound]
 
-    def _class(self, kind: type) -> Any:
+    def _class(self, kind: type) -> list[Any]:
         if not is_readers(kind):
-            return [_origin(kind), kind.__qualname__]
-        members = {
-            name: value
+            return [_origin(kind)]
+        functions = (types.FunctionType, staticmethod, classmethod, property)
+        members = [
+            (name, value)
             for name, value in vars(kind).items()
-            if isinstance(value, _FUNCTIONS) or _counts(name, vars(kind))
-        }
-        return [
-            [self(base) for base in kind.__bases__],
-            [[name, self(members[name])] for name in sorted(members)],
+            if isinstance(value, functions) or not _is_special(name)
         ]
+        return [kind.__bases__, sorted(members, key=lambda member: member[0])]
 
-    def _object(self, value: Any) -> Any:
-        kind = type(value)
-        if kind in (staticmethod, classmethod):
-            return self(value.__func__)
-        if kind is property:
-            return [self(value.fget), self(value.fset), self(value.fdel)]
-        if kind is functools.cached_property:
-            return self(value.func)
-        wrapped = getattr(value, "__wrapped__", None) or getattr(
-            value, "python_function", None
-        )  # tf.function has that
-        if wrapped is not None:
-            return [self(kind), self(wrapped)]
-        if isinstance(value, types.MemberDescriptorType | types.GetSetDescriptorType):
-            return value.__name__
-        if _is_keras(kind) and callable(getattr(value, "get_config", None)):
-            return self._of_keras(value)
-        if hasattr(value, "numpy") and hasattr(value, "dtype"):  # a tensor or a variable
-            return self._array(np.asarray(value.numpy()))
-        reduced = value.__reduce_ex__(4)  # as pickle and copy see it
-        if isinstance(reduced, str):
-            return [self(kind), reduced]
-        maker, arguments, state, items, pairs = (*reduced, None, None, None)[:5]
-        state = [state, getattr(value, "__dict__", None)] if is_readers(kind) else state
-        return [self(part) for part in (maker, arguments, state, [*(items or ())], dict(pairs or ()))]
+    def _member(self, member: Any) -> list[Any]:
+        if isinstance(member, property):
+            return [member.fget, member.fset, member.fdel]
+        return [member.func if isinstance(member, functools.cached_property) else member.__func__]
 
-    def _of_keras(self, value: Any) -> Any:
+    def _of_keras(self, value: Any) -> list[Any]:
         """A layer, optimizer, loss and the like: settings, the reader's code in it, and a layer's weights."""
-        settings = self(without_names(value.get_config()))
+        settings = without_names(value.get_config())
         if hasattr(value, "apply_gradients"):  # an optimizer: a fresh one is made of its settings
-            return [self(type(value)), settings, [self(part) for part in readers_parts(vars(value))]]
+            return [type(value), settings, *readers_parts(vars(value))]
         if not hasattr(value, "_flatten_layers"):  # a loss, say, whose settings may lack something
-            return [self(type(value)), settings, self(vars(value))]
-        weights = [self(weight) for weight in value.variables] if self._weights else []
-        return [self(type(value)), settings, [layer(part) for part in layers(value)], weights]
+            return [type(value), settings, vars(value)]
+        return [type(value), settings, *map(layer, layers(value)), value.variables if self._weights else []]
 
-    def _code(self, code: types.CodeType, names: dict[str, Any]) -> Any:
+    def _code(self, code: types.CodeType, names: dict[str, Any]) -> list[Any]:
         """A function's instructions, without the lines they came from, and what its global names stand for."""
         told: list[Any] = []
         module = None  # the one that was just loaded, whose attribute probably comes next
         for step in dis.get_instructions(code):
             reached = None
             if step.opname in ("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM"):
-                reached = self._attribute(module, step.argval)
-            elif _is_readers_module(module):
-                told.append(self(module))  # it is handed on: all of it counts
+                reached = _attribute(module, step.argval)
+            elif module is not None and is_readers(module):
+                told.append(module)  # it is handed on: all of it counts
             if step.opname in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"):
-                reached = self._global(step.argval, names)
+                reached = _global(step.argval, names)
             elif step.opname == "IMPORT_NAME":
                 reached = importlib.import_module(step.argval)
-            if isinstance(reached, type):
+            if isinstance(reached, types.ModuleType | type):
                 _refuse_outside(reached)
             module = reached if isinstance(reached, types.ModuleType) else None
-            value = self._constant(step.argval, names) if step.opcode in dis.hasconst else repr(step.argval)
-            told.append([step.opname, value, self._origin_of(module) if module else self(reached)])
-        signature = [code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags & _FLAGS]
+            constant = step.argval if step.opcode in dis.hasconst else repr(step.argval)
+            if isinstance(constant, types.CodeType):
+                constant = self._code(constant, names)
+            told.append([step.opname, constant])
+            told.append(module.__name__ if module is not None and is_readers(module) else reached)
+        signature = [
+            code.co_argcount,
+            code.co_posonlyargcount,
+            code.co_kwonlyargcount,
+            code.co_flags & ~_DOCUMENTED,
+        ]
         arguments = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        return [signature, arguments, code.co_exceptiontable.hex(), told]
+        return [signature, arguments, code.co_exceptiontable, told]
 
-    def _constant(self, constant: Any, names: dict[str, Any]) -> Any:
-        return self._code(constant, names) if isinstance(constant, types.CodeType) else self(constant)
 
-    def _global(self, name: str, names: dict[str, Any]) -> Any:
-        if name not in names and name in _DYNAMIC:
-            raise UnknownError(f"it uses {name}(), which may reach anything")
-        return names[name] if name in names else getattr(builtins, name, None)
+def _global(name: str, names: dict[str, Any]) -> Any:
+    value = names[name] if name in names else getattr(builtins, name, None)
+    if name in _DYNAMIC and not is_readers(value):  # IPython has an open() of its own
+        raise UnknownError(f"it uses {name}(), which may reach anything")
+    return value
 
-    def _attribute(self, module: types.ModuleType | None, name: str) -> Any:
-        of_library = module is not None and not is_readers(module)
-        if name in _READING or (of_library and name in _LOADING):
-            raise UnknownError(f"it uses {name}, which looks outside of it")
-        return getattr(module, name, None)
 
-    def _origin_of(self, module: types.ModuleType) -> Any:
-        _refuse_outside(module)
-        return module.__name__ if is_readers(module) else _origin(module)
+def _attribute(module: types.ModuleType | None, name: str) -> Any:
+    if name in _READING or (module is not None and not is_readers(module) and name in _LOADING):
+        raise UnknownError(f"it uses {name}, which looks outside of it")
+    return getattr(module, name, None)
 
 
 def _refuse_outside(value: Any) -> None:
-    if _root(value) in _OUTSIDE:
+    if _home(value).partition(".")[0] in _OUTSIDE:
         raise UnknownError(f"it uses {_name(value)}, which looks outside of it")
 
 
@@ -361,26 +325,15 @@ def _package_code(module: str) -> str:
     return fingerprint.hashed(fingerprint.codes(fingerprint.with_imports(file)))
 
 
-def _is_readers_module(value: Any) -> bool:
-    return isinstance(value, types.ModuleType) and is_readers(value)
-
-
 def is_readers(value: Any) -> bool:
     """Whether a function, class or module is the reader's: of a notebook, or of a file that is no library's."""
-    module = value if isinstance(value, types.ModuleType) else sys.modules.get(_home(value))
-    if module is None or module.__name__ == "__main__":
-        return not isinstance(value, types.ModuleType) or value.__name__ == "__main__"
-    if module.__name__ in sys.builtin_module_names or module.__name__.partition(".")[0] in _known():
-        return False
-    file = Path(getattr(module, "__file__", None) or _LIBRARIES[0])
+    home = _home(value)
+    if home in ("", "__main__"):
+        return True
+    if home in sys.builtin_module_names or home.partition(".")[0] in _KNOWN or home not in sys.modules:
+        return home not in sys.modules and home.partition(".")[0] not in _KNOWN
+    file = Path(getattr(sys.modules[home], "__file__", None) or _LIBRARIES[0])
     return not any(file.is_relative_to(place) for place in _LIBRARIES) and "site-packages" not in file.parts
-
-
-@functools.cache
-def _known() -> frozenset[str]:
-    return frozenset(
-        {fingerprint.PACKAGE.name, "keras", "tensorflow", "numpy", *sys.stdlib_module_names} - {"__main__"}
-    )
 
 
 def _is_keras(kind: type) -> bool:
@@ -401,12 +354,12 @@ def _attributes_of_any(part: Any) -> set[str]:
     """The attributes that every layer of Keras's has, and every model."""
     import keras  # loaded already: there is a layer
 
-    plain = keras.Layer() if not isinstance(part, keras.Model) else keras.Sequential([keras.Input((1,))])
-    return {*vars(plain), "built", "_build_shapes_dict", "_functional", "_inputs_struct", "_outputs_struct"}
+    plain = keras.Sequential([keras.Input((1,))]) if isinstance(part, keras.Model) else keras.Layer()
+    return {*vars(plain), "built", "_build_shapes_dict"}
 
 
-def _counts(name: str, names: dict[str, Any]) -> bool:
-    return name in names and not (name.startswith("__") and name.endswith("__")) and name != "_abc_impl"
+def _is_special(name: str) -> bool:
+    return (name.startswith("__") and name.endswith("__")) or name == "_abc_impl"
 
 
 def _is_filled(cell: types.CellType) -> bool:
@@ -423,12 +376,8 @@ def _home(value: Any) -> str:
     return value.__name__ if isinstance(value, types.ModuleType) else getattr(value, "__module__", None) or ""
 
 
-def _root(value: Any) -> str:
-    return _home(value).partition(".")[0]
-
-
 def _name(value: Any) -> str:
     if isinstance(value, types.ModuleType):
         return value.__name__
-    name = getattr(value, "__qualname__", None) or getattr(value, "__name__", None) or type(value).__qualname__
-    return f"{_root(value)}.{name}" if _root(value) not in ("", "__main__", "builtins") else name
+    name = getattr(value, "__qualname__", None) or type(value).__qualname__
+    return name if _home(value) in ("", "__main__", "builtins", "io") else f"{_home(value)}.{name}"

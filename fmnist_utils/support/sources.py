@@ -167,7 +167,7 @@ def write_cache(arrays: Arrays) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".writing-", delete=False) as file:
             beside = Path(file.name)
-            np.savez(file, **arrays)
+            np.savez(file, **arrays)  # type: ignore[arg-type]  # of a later version's allow_pickle
         beside.chmod(0o644)  # a shared cache is readable to all
         os.replace(beside, path)
     except OSError as error:
