@@ -15,11 +15,12 @@ class ParameterError(ValueError):
 
 @dataclass(frozen=True)
 class Number:
-    """An ``int`` or ``float`` parameter with ``low <= value <= high``."""
+    """An ``int`` or ``float`` with ``low <= value <= high``; ``small`` makes a lesson short, for tests."""
 
     kind: type
     low: float
     high: float
+    small: int | None = None
 
     def accepts(self, value: Any) -> bool:
         number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -56,9 +57,9 @@ class Text:
 
 
 _SEED = Number(int, 0, 2**31 - 1)
-_EPOCHS = Number(int, 1, 1_000)
+_EPOCHS = Number(int, 1, 1_000, small=1)
 _BATCH_SIZE = Number(int, 1, TRAINING_IMAGES)
-_SEEDS = Number(int, 1, 100)
+_SEEDS = Number(int, 1, 100, small=1)
 
 RULES: dict[str, Number | Choice | Text] = {
     "SEED": _SEED,
@@ -71,8 +72,8 @@ RULES: dict[str, Number | Choice | Text] = {
     "BATCH_SIZE": _BATCH_SIZE,
     "BLOG_BATCH_SIZE": _BATCH_SIZE,
     "TRAP_BATCH_SIZE": _BATCH_SIZE,
-    "TRAIN_SIZE": Number(int, 20, TRAINING_IMAGES),
-    "SHORT_SIZE": Number(int, 20, TRAINING_IMAGES),
+    "TRAIN_SIZE": Number(int, 20, TRAINING_IMAGES, small=1_000),
+    "SHORT_SIZE": Number(int, 20, TRAINING_IMAGES, small=200),
     "LEARNING_RATE": Number(float, 1e-7, 1.0),
     "DROPOUT": Number(float, 0.0, 0.95),
     "ROTATION": Number(float, 0.0, 180.0),
@@ -80,11 +81,11 @@ RULES: dict[str, Number | Choice | Text] = {
     "ZOOM": Number(float, 0.0, 0.9),
     "WHITE": Number(int, 1, 255),
     "NEIGHBOURS": Number(int, 1, 100),
-    "SEARCHED": Number(int, 100, 60_000),
-    "EMBEDDED": Number(int, 100, 10_000),
-    "CORRUPTED": Number(int, 100, 10_000),
-    "PREDICTED": Number(int, 100, 10_000),
-    "TRIALS": Number(int, 0, 10_000),
+    "SEARCHED": Number(int, 100, 60_000, small=2_000),
+    "EMBEDDED": Number(int, 100, 10_000, small=200),
+    "CORRUPTED": Number(int, 100, 10_000, small=200),
+    "PREDICTED": Number(int, 100, 10_000, small=500),
+    "TRIALS": Number(int, 0, 10_000, small=1),
     "STUDY_EPOCHS": _EPOCHS,
     "STUDY": Text(),
     "MODEL": Choice(("all", "two_conv", "three_conv", "blog")),

@@ -11,26 +11,15 @@ from pathlib import Path
 import nbformat
 import psutil
 
+from fmnist_utils import parameters
 from fmnist_utils.batch import series
 
 NOTEBOOKS = series.lessons()
 IGNORED = "nbval-ignore-output"
 
-# Values that make each notebook short; names that a notebook does not define are left out by ``batch``.
-SMALL = {
-    "EPOCHS": 1,
-    "BLOG_EPOCHS": 1,
-    "SHORT_EPOCHS": 1,
-    "SMALL_EPOCHS": 1,
-    "TRAIN_SIZE": 1000,
-    "SHORT_SIZE": 200,
-    "SEEDS": 1,
-    "SEARCHED": 2000,
-    "EMBEDDED": 200,
-    "TRIALS": 1,
-    "STUDY_EPOCHS": 1,
-    "CORRUPTED": 200,
-    "PREDICTED": 500,
+# Values that make each notebook short; what a notebook does not define is left out by ``batch``.
+SMALL = {name: rule.small for name, rule in parameters.RULES.items() if getattr(rule, "small", None)}
+    name: rule.small for name, rule in parameters.RULES.items() if getattr(rule, "small", None) is not None
 }
 
 

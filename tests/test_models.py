@@ -14,9 +14,20 @@ def trainable(model):
     return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
 
 
-@pytest.mark.parametrize("name", [*parameters.NETWORKS, "blog", "champion"])
-def test_parameters_input_and_probabilities(name):
-    build = getattr(models, name)
+BUILDERS = {
+    name: build
+    for name, build in inspect.getmembers(models, inspect.isfunction)
+    if not name.startswith("_")
+    and all(p.default is not p.empty for p in inspect.signature(build).parameters.values())
+}
+
+
+def test_what_can_be_swept_is_there():
+    assert set(parameters.NETWORKS) < set(BUILDERS)
+
+
+@pytest.mark.parametrize("build", BUILDERS.values(), ids=BUILDERS)
+def test_parameters_input_and_probabilities(build):
     model = build()
     promised = re.search(r"([\d,]+) parameters", inspect.getdoc(build))[1]
     assert f"{model.count_params():,}" == promised
