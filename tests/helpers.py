@@ -19,8 +19,6 @@ IGNORED = "nbval-ignore-output"
 
 # Values that make each notebook short; what a notebook does not define is left out by ``batch``.
 SMALL = {name: rule.small for name, rule in parameters.RULES.items() if getattr(rule, "small", None)}
-    name: rule.small for name, rule in parameters.RULES.items() if getattr(rule, "small", None) is not None
-}
 
 
 def cited_texts(cell: nbformat.NotebookNode) -> list[tuple[nbformat.NotebookNode, str]]:

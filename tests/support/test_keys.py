@@ -301,6 +301,10 @@ class Scaled(keras.layers.Layer):
         self.k = k
     def call(self, x): return x * self.k
 
+@keras.saving.register_keras_serializable("own")
+class Shifted(keras.layers.Layer):
+    def call(self, x): return x + 0.1
+
 def act(x): return tf.nn.relu(x)
 def loss(y, p): return keras.losses.categorical_crossentropy(y, p)
 def dim(x, seed): return x * 0.9
@@ -312,7 +316,9 @@ class Whole(keras.Model):
     def call(self, x): return self.out(self.flat(x))
 
 config = training.TrainingConfig(epochs=1, batch_size=50, seed=0, loss=loss, augment=dim)
-layered = keras.Sequential([I, Scaled(2.0), F(), D(16, activation=act), D(10, activation="softmax")])
+layered = keras.Sequential(
+    [I, Scaled(2.0), Shifted(), F(), D(16, activation=act), D(10, activation="softmax")]
+)
 for model in (layered, Whole()):
     trained = training.train_or_load(model, few, few, config, name="own")
     print("answers", training.predict(trained.model, few.images[:2]).round(3).tolist(), trained.history["loss"])

@@ -3,6 +3,7 @@
 import gzip
 import multiprocessing
 import os
+import shutil
 import subprocess
 import warnings
 
@@ -217,22 +218,33 @@ def test_two_processes_may_write_the_cache_at_once(real, tmp_path, monkeypatch):
     assert [path.name for path in (tmp_path / "fmnist_utils").iterdir()] == ["fashion-mnist.npz"]
 
 
-def test_sources_are_tried_in_the_stated_order(tiny, own_folders, monkeypatch):
-    order = []
+def test_each_source_serves_before_those_that_come_later(tiny, write_idx, own_folders, monkeypatch):
+    used = []
+    monkeypatch.setattr(sources.shutil, "which", lambda name: f"/usr/bin/{name}")
+    for name in ("with_keras", "with_apt"):
+        monkeypatch.setattr(
+            downloads, name, lambda folder, name=name: used.append(name) or write_idx(folder / "in")
+        )
+    keras_cache, system = (
+        write_idx(own_folders / "keras/datasets/fashion-mnist"),
+        write_idx(downloads.SYSTEM_DIR),
+    )
 
-    def refuse(name):
-        def source():
-            order.append(name)
-            raise sources.DataError(f"{name} is bad")
+    def load_without_cache():
+        sources.cache_file().unlink(missing_ok=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # a bad source that is looked at would warn
+            assert same(sources.load_arrays(), tiny)
 
-        return source
-
-    names = ["_from_keras_cache", "_from_system", "_from_keras_download", "_from_debian"]
-    for name in names:
-        monkeypatch.setattr(sources, name, refuse(name))
-    with pytest.warns(sources.DataWarning), pytest.raises(sources.DataError):
-        sources.load_arrays()
-    assert order == names
+    not_gzip(system, "train_images")
+    load_without_cache()
+    shutil.rmtree(keras_cache)
+    write_idx(system)
+    load_without_cache()
+    assert used == []
+    shutil.rmtree(system)
+    load_without_cache()
+    assert used == ["Keras"]
 
 
 def test_a_folder_that_may_not_be_entered_is_passed_over(tiny, write_idx, own_folders, monkeypatch):
