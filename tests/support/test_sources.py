@@ -221,14 +221,12 @@ def test_two_processes_may_write_the_cache_at_once(real, tmp_path, monkeypatch):
 def test_each_source_serves_before_those_that_come_later(tiny, write_idx, own_folders, monkeypatch):
     used = []
     monkeypatch.setattr(sources.shutil, "which", lambda name: f"/usr/bin/{name}")
-    for name in ("with_keras", "with_apt"):
-        monkeypatch.setattr(
-            downloads, name, lambda folder, name=name: used.append(name) or write_idx(folder / "in")
-        )
-    keras_cache, system = (
-        write_idx(own_folders / "keras/datasets/fashion-mnist"),
-        write_idx(downloads.SYSTEM_DIR),
+    monkeypatch.setattr(
+        downloads, "with_keras", lambda folder: used.append("Keras") or write_idx(folder / "in")
     )
+    monkeypatch.setattr(downloads, "with_apt", lambda folder: used.append("Debian") or write_idx(folder / "in"))
+    keras_cache = write_idx(own_folders / "keras/datasets/fashion-mnist")
+    system = write_idx(downloads.SYSTEM_DIR)
 
     def load_without_cache():
         sources.cache_file().unlink(missing_ok=True)
