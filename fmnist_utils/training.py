@@ -61,12 +61,13 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         if self.loss is not None and self.label_smoothing:
-            raise ValueError(
-                "loss and label_smoothing are both given; label_smoothing is the cross-entropy's only"
-            )
+            raise ValueError("loss and label_smoothing are both given; label_smoothing is the cross-entropy's")
         for field in fields(self):  # 5.0 epochs, or a number of NumPy's, are the same training as 5
             if field.type in (int, float):
-                object.__setattr__(self, field.name, field.type(getattr(self, field.name)))
+                given = getattr(self, field.name)
+                if field.type(given) != given:
+                    raise ValueError(f"{field.name} is {given}; expected a whole number")
+                object.__setattr__(self, field.name, field.type(given))
 
 
 @dataclass(frozen=True)
@@ -252,9 +253,7 @@ def train_or_load(
     if folder.is_dir() or not _train_alone(model, train, validation, config, name, folder):
         progress.Line(f"{name}: read back from this run's models, trained before")
     trained = load(folder, model)
-    keras.utils.set_random_seed(
-        config.seed
-    )  # what follows must not depend on whether it was trained or read back
+    keras.utils.set_random_seed(config.seed)  # what follows must not depend on whether it was trained here
     return trained
 
 
@@ -266,6 +265,12 @@ def fit(
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> dict[str, list[float]]:
     """Train a model in place, from the weights that it has, without keeping anything.
+
+    Args:
+        model: the architecture with its weights.
+        train, validation: what to fit and what to watch.
+        config: how to train; its seed is that of the order of the images and of augmentation.
+        callbacks: as Keras has them.
 
     Returns:
         The history, as Keras's ``History.history``.

@@ -139,6 +139,13 @@ def key(train_split, validation, model=None, **changes):
     return training.run_key(model or models.two_conv(), train_split, validation, config(**changes))
 
 
+def test_half_an_epoch_and_two_losses_are_refused():
+    with pytest.raises(ValueError, match="epochs is 2.5; expected a whole number"):
+        config(epochs=2.5)
+    with pytest.raises(ValueError, match="loss and label_smoothing are both given"):
+        config(loss=keras.losses.Huber(), label_smoothing=0.1)
+
+
 def test_the_key_knows_the_data_and_the_precision(small_split, validation):
     plain = key(small_split, validation)
     assert key(validation, small_split) != plain
