@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -50,9 +49,9 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
-    @cached_property
+    @property
     def digest(self) -> str:
-        """A hash of the content, by which a run knows its data."""
+        """A hash of the content as it is now, by which a run knows its data."""
         content = hashlib.sha256(np.ascontiguousarray(self.images).data)
         content.update(np.ascontiguousarray(self.labels).data)
         return content.hexdigest()

@@ -4,6 +4,7 @@
 training that was done before is read back, and a changed line of code trains anew.
 """
 
+import re
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -62,12 +63,20 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         if self.loss is not None and self.label_smoothing:
             raise ValueError("loss and label_smoothing are both given; label_smoothing is the cross-entropy's")
+        if not isinstance(self.optimizer, keras.optimizers.Optimizer | None):
+            raise TypeError(
+                f"optimizer is {self.optimizer!r}; expected one of Keras's, such as keras.optimizers.SGD()"
+            )
+        object.__setattr__(self, "loss", keras.losses.get(self.loss))  # it may be given by its name
         for field in fields(self):  # 5.0 epochs, or a number of NumPy's, are the same training as 5
             if field.type in (int, float):
                 given = getattr(self, field.name)
                 if field.type(given) != given:
                     raise ValueError(f"{field.name} is {given}; expected a whole number")
                 object.__setattr__(self, field.name, field.type(given))
+        for name in ("epochs", "batch_size", "ghost_batches", "validation_freq"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; expected at least 1")
 
 
 @dataclass(frozen=True)
@@ -242,7 +251,10 @@ def train_or_load(
     Raises:
         ModelError: before anything is trained, for a model that Keras cannot build again, save or load.
     """
+    if not re.fullmatch(r"\w[^/\\\0]{0,99}", name):
+        raise ValueError(f"name is {name!r}; expected up to 100 characters that can begin a folder's name")
     copies.refuse_lambdas(model)
+    _optimizer(config)  # if it cannot be made anew, that is said now
     keras.utils.set_random_seed(config.seed)
     try:
         folder = runs.models_dir() / f"{name}-{run_key(model, train, validation, config)}"

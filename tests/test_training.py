@@ -139,6 +139,39 @@ def key(train_split, validation, model=None, **changes):
     return training.run_key(model or models.two_conv(), train_split, validation, config(**changes))
 
 
+def test_labels_that_were_changed_in_place_are_other_data(small_split, validation):
+    noisy = data.Split(small_split.images.copy(), small_split.labels.copy())
+    before = key(noisy, validation)
+    noisy.labels[:10] = 0
+    assert key(noisy, validation) != before
+
+
+@pytest.mark.parametrize("name", ["", ".hidden", "a/b", "../a", "a" * 200])
+def test_a_name_that_is_no_folders_is_refused(name, small_split, validation):
+    with pytest.raises(ValueError, match="name is "):
+        training.train_or_load(models.dense(), small_split, validation, config(), name=name)
+
+
+@pytest.mark.parametrize(
+    ("setting", "error", "why"),
+    [
+        ({"optimizer": "adam"}, TypeError, "optimizer is 'adam'; expected one of Keras's"),
+        ({"loss": "nonsense"}, ValueError, "nonsense"),
+        ({"epochs": 0}, ValueError, "epochs is 0; expected at least 1"),
+        ({"batch_size": 0}, ValueError, "batch_size is 0; expected at least 1"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(setting, error, why):
+    with pytest.raises(error, match=why):
+        config(**setting)
+
+
+def test_a_loss_may_be_given_by_its_name(small_split, validation):
+    assert key(small_split, validation, loss="mse") == key(
+        small_split, validation, loss=keras.losses.mean_squared_error
+    )
+
+
 def test_half_an_epoch_and_two_losses_are_refused():
     with pytest.raises(ValueError, match="epochs is 2.5; expected a whole number"):
         config(epochs=2.5)

@@ -3,7 +3,8 @@
 import inspect
 import tempfile
 import types
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,11 @@ from fmnist_utils.support import keys
 if TYPE_CHECKING:  # whoever has a model has loaded it already
     import keras
 
-_SHAPE = (1, 28, 28, 1)
-_GIVES_BACK = "A class of your own needs a get_config that returns what its __init__ takes."
+_IMAGES = np.random.default_rng(0).random((2, 28, 28, 1), np.float32)
+_GIVES_BACK = (
+    "Whatever it computes with has to follow from its settings, which a class of your own returns from "
+    "get_config and takes in __init__, or has to be a weight, made with add_weight."
+)
 
 
 class ModelError(TypeError):
@@ -27,7 +31,7 @@ def fresh(model: "keras.Model") -> "keras.Model":
     import keras
 
     with keras.saving.custom_object_scope(_own(model)):
-        if type(model).__module__.startswith("keras."):
+        if not keys.is_readers(type(model)):
             return keras.models.clone_model(model, clone_function=_anew)
         return _built(_anew(model))
 
@@ -35,26 +39,30 @@ def fresh(model: "keras.Model") -> "keras.Model":
 def require_keepable(model: "keras.Model") -> None:
     """Try to build a model a second time, to save and to load it, so that no training is lost at its end.
 
+    Args:
+        model: from images, (n, 28, 28, 1), to probabilities, (n, 10).
+
     Raises:
         ModelError: it does not work, or what comes back is another model.
     """
+    import keras
+
     refuse_lambdas(model)
-    try:
+    with _told_as(model, "cannot be built a second time"):
         again = _built(fresh(model))
-    except Exception as error:  # whatever Keras or the reader's own code raises
-        raise ModelError(
-            f"{model.name} cannot be built a second time. {_GIVES_BACK} {_short(error)}"
-        ) from error
+        answers = _answers(again)
+    if answers.shape != (len(_IMAGES), 10):
+        raise ModelError(f"{model.name} gives outputs of shape {answers.shape[1:]} an image; expected (10,).")
     _require_same(model, again)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, _told_as(model, "cannot be saved and loaded"):
         path = Path(folder) / "trial.keras"
-        try:
-            again.save(path)
-            load(path, model)
-        except Exception as error:
-            raise ModelError(
-                f"{model.name} cannot be saved and loaded. {_GIVES_BACK} {_short(error)}"
-            ) from error
+        again.save(path)
+        keras.utils.set_random_seed(1)  # what is drawn when a model is built must not come out the same by luck
+        kept = load(path, model)
+    _require_same_answers(again, kept)
+    if model.built:
+        again.set_weights(model.get_weights())
+        _require_same_answers(model, again)
 
 
 def refuse_lambdas(model: "keras.Model") -> None:
@@ -96,29 +104,32 @@ def fresh_optimizer(optimizer: "keras.optimizers.Optimizer") -> "keras.optimizer
     """
     import keras
 
-    parts = [*keys.readers_parts([optimizer]), *keys.readers_parts(vars(optimizer))]
-    with keras.saving.custom_object_scope(_by_name(parts)):
+    own = _by_name([*keys.readers_parts([optimizer]), *keys.readers_parts(vars(optimizer))])
+    with _told_as(optimizer, "cannot be made anew"), keras.saving.custom_object_scope(own):
         made = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(optimizer))
-    for name, value in vars(optimizer).items():
-        if isinstance(value, int | float | str | set) and name != "built" and vars(made).get(name) != value:
+    found = keys.optimizer_settings(made)
+    for name, value in keys.optimizer_settings(optimizer).items():
+        if found.get(name) != value:
             raise ModelError(
-                f"The optimizer {optimizer.name} cannot be made anew: its {name.strip('_')} is no setting that "
-                "Keras keeps. Give it to the constructor, or write a class of your own that always has it."
+                f"{optimizer.name} cannot be made anew: its {name.strip('_')} is lost. Give it to the "
+                "constructor, or write a class that returns it from get_config and takes it in __init__."
             )
     return made
 
 
 def _anew(layer: "keras.Layer") -> "keras.Layer":
     """A layer or model of the same class with the same settings, as far as its ``__init__`` takes them."""
-    config = layer.get_config()
-    if not keys.is_readers(type(layer)):
-        return type(layer).from_config(config)
-    parameters = inspect.signature(type(layer).__init__).parameters.values()
-    if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        config = {
-            parameter.name: config[parameter.name] for parameter in parameters if parameter.name in config
-        }
-    made = type(layer).from_config(config)
+    if hasattr(layer, "layers") and not keys.is_readers(type(layer)):
+        return fresh(layer)
+    config, kind = layer.get_config(), type(layer)
+    if not keys.is_readers(kind.__init__) or keys.is_readers(kind.from_config.__func__):
+        return kind.from_config(config)
+    parameters = inspect.signature(kind.__init__).parameters.values()
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return kind.from_config(config)
+    made = kind(
+        **{parameter.name: config[parameter.name] for parameter in parameters if parameter.name in config}
+    )
     made.trainable = layer.trainable
     return made
 
@@ -138,22 +149,40 @@ def _by_name(parts: list[Any]) -> dict[str, Any]:
 
 def _built(model: "keras.Model") -> "keras.Model":
     if not model.built:
-        model(np.zeros(_SHAPE, np.float32))
+        model(_IMAGES)
     return model
 
 
+def _answers(model: "keras.Model") -> np.ndarray:
+    import keras
+
+    return keras.ops.convert_to_numpy(keras.ops.cast(model(_IMAGES, training=False), "float32"))
+
+
+@contextmanager
+def _told_as(part: Any, what: str) -> Iterator[None]:
+    """Whatever Keras or the reader's own code raises, in a sentence."""
+    try:
+        yield
+    except Exception as error:
+        text = " ".join(str(error).split()) or type(error).__name__
+        raise ModelError(f"{part.name} {what}. {_GIVES_BACK} ({text[:300]})") from error
+
+
 def _require_same(model: "keras.Model", again: "keras.Model") -> None:
-    for first, second in zip(keys.layers(model), keys.layers(again), strict=False):
+    for first, second in zip(keys.layers(model), keys.layers(again), strict=False):  # one may not be built
         with suppress(keys.UnknownError):  # what cannot be described cannot be compared
             found = keys.layer(second)
             for attribute, value in keys.layer(first).items():
-                if found.get(attribute, value) != value:  # some come only when a layer is built
+                if found.get(attribute) != value:
                     raise ModelError(
                         f"{model.name}: built a second time, the layer {first.name} has another {attribute}. "
                         f"{_GIVES_BACK}"
                     )
 
 
-def _short(error: Exception, limit: int = 300) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return f"({text if len(text) <= limit else text[:limit] + ' …'})"
+def _require_same_answers(model: "keras.Model", again: "keras.Model") -> None:
+    answers = _answers(model)
+    draws = not np.array_equal(answers, _answers(model))  # at each call, so that nothing can be told
+    if not draws and not np.allclose(answers, _answers(again), rtol=1e-3, atol=1e-4):
+        raise ModelError(f"{model.name}: built a second time, it answers otherwise. {_GIVES_BACK}")

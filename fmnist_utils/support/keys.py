@@ -12,6 +12,7 @@ import builtins
 import dis
 import functools
 import importlib
+import os
 import sys
 import sysconfig
 import types
@@ -29,36 +30,23 @@ _LIBRARIES = tuple(Path(sysconfig.get_path(name)) for name in ("stdlib", "platst
 _KNOWN = {fingerprint.PACKAGE.name, "keras", "tensorflow", *sys.stdlib_module_names} - {"__main__"}
 # What a reader's code that uses these gives depends on more than itself: files, clocks, other programs.
 _OUTSIDE = {
-    *(
-        "os",
-        "posix",
-        "nt",
-        "io",
-        "_io",
-        "time",
-        "datetime",
-        "pathlib",
-        "socket",
-        "subprocess",
-        "urllib",
-        "requests",
-    ),
-    *("uuid", "secrets", "shutil", "glob", "tempfile", "sys", "inspect", "gc", "importlib", "pickle", "joblib"),
+    *("os", "posix", "nt", "io", "_io", "time", "datetime", "pathlib", "socket", "subprocess", "urllib"),
+    *("requests", "uuid", "secrets", "shutil", "glob", "tempfile", "sys", "inspect", "gc", "importlib"),
+    *("pickle", "joblib"),
 }
 _READING = {
-    "read_text",
-    "read_bytes",
-    "loadtxt",
-    "genfromtxt",
-    "fromfile",
-    "read_csv",
-    "read_json",
-    "read_file",
+    *("load", "open", "memmap", "loadtxt", "genfromtxt", "fromfile", "loadmat", "imread", "urlopen", "GFile"),
+    *("load_model", "load_weights", "load_img", "TFRecordDataset", "TextLineDataset", "__globals__"),
 }
-_READING |= {"load_model", "load_weights", "load_img", "urlopen", "imread", "__globals__"}
-_LOADING = {"load", "open", "memmap"}  # of a library; a reader's own object may have a method of that name
+_OF_PYTHON = {  # of every class, or said elsewhere
+    *("__dict__", "__weakref__", "__doc__", "__module__", "__qualname__", "__annotations__", "_abc_impl"),
+    *("__abstractmethods__", "__dataclass_fields__", "__dataclass_params__", "__match_args__"),
+    *("__parameters__", "__orig_bases__", "__firstlineno__", "__static_attributes__", "__annotate__"),
+    *("__annotate_func__", "__annotations_cache__"),
+}
 _DYNAMIC = {"eval", "exec", "compile", "globals", "locals", "open", "input", "__import__", "breakpoint"}
 _DOCUMENTED = 0x4000000  # whether a function has a docstring, among its flags
+_OF_CALLS = ("build_config", "build_input_shape")  # they come when a model is first called
 _OF_LAYERS = ("name", "inbound_nodes", "input_layers", "output_layers")  # where a configuration names layers
 
 
@@ -79,8 +67,8 @@ def architecture(model: Any) -> list[Any]:
     """
     try:
         config = without_names(model.get_config())
-    except NotImplementedError as error:
-        raise UnknownError("it has no get_config") from error
+    except Exception as error:  # of Keras's, or of a get_config of the reader's
+        raise UnknownError("Keras does not get its configuration") from error
     return [config, *map(layer, layers(model))]
 
 
@@ -95,16 +83,19 @@ def layer(part: Any) -> dict[str, str]:
     Raises:
         UnknownError: some of it cannot be described.
     """
-    found: dict[str, Any] = {"class": type(part)}
+    own = is_readers(type(part))
+    found: dict[str, Any] = {"class": type(part), "trainable": part.trainable, "dtype": part.dtype_policy.name}
     if not hasattr(part, "layers"):  # the settings of a model are those of its layers
         with suppress(NotImplementedError):  # then its attributes say it
             found["settings"] = without_names(part.get_config())
-    common = _attributes_of_any(part) if is_readers(type(part)) else vars(part)
+    elif not own:
+        return {name: described(value) for name, value in found.items()}
+    common = _attributes_of_any(part) if own else vars(part)
     for name, value in vars(part).items():
         if name not in common and not name.startswith("_self_") and not _is_built(value):
             found[name] = value
-        elif own := [*readers_parts(value)]:
-            found[name] = own
+        elif parts := [*readers_parts(value)]:
+            found[name] = parts
     return {name: described(value, weights=False) for name, value in found.items()}
 
 
@@ -114,7 +105,10 @@ def readers_parts(value: Any, seen: set[int] | None = None) -> Iterator[Any]:
     if id(value) in seen or _is_built(value):
         return
     seen.add(id(value))
-    if is_readers(value if isinstance(value, types.FunctionType | type) else type(value)):
+    wrapped = getattr(value, "__wrapped__", None) if isinstance(value, types.FunctionType) else None
+    inner = [wrapped, getattr(value, "__func__", None), getattr(value, "func", None)]  # of methods and partials
+    kind = value if isinstance(value, types.FunctionType | type) else type(value)
+    if is_readers(kind) or any(is_readers(one) for one in inner if isinstance(one, types.FunctionType)):
         yield value
     elif isinstance(value, dict | list | tuple):
         for part in value.values() if isinstance(value, dict) else value:
@@ -141,6 +135,14 @@ def described(value: Any, weights: bool = True) -> str:
         raise UnknownError(f"it cannot be looked into ({error})") from error
 
 
+def optimizer_settings(optimizer: Any) -> dict[str, str]:
+    """What was set on an optimizer, also after it was made, each described; its state is left out."""
+    told = {name: value for name, value in vars(optimizer).items() if not _is_built(value)}
+    told = {name: value for name, value in told.items() if name[0] != "_" or name.startswith("_exclude")}
+    left_out = ("name", "built", "_exclude_from_weight_decay_cache")
+    return {name: described(value) for name, value in told.items() if name not in left_out}
+
+
 def without_names(config: dict[str, Any]) -> Any:
     """A model's configuration without its layers' names: Keras counts them up within a session."""
     names: dict[str, str] = {}
@@ -157,13 +159,14 @@ def without_names(config: dict[str, Any]) -> Any:
 
     def rename(part: Any, refers: bool = False) -> Any:
         if isinstance(part, dict):
-            return {key: rename(value, refers or key in _OF_LAYERS) for key, value in part.items()}
+            kept = {key: value for key, value in part.items() if key not in _OF_CALLS}
+            return {key: rename(value, refers or key in _OF_LAYERS) for key, value in kept.items()}
         if isinstance(part, list | tuple):
             return [rename(value, refers) for value in part]
         return names.get(part, part) if refers and isinstance(part, str) else part
 
     collect(config)
-    return {key: rename(value, key in _OF_LAYERS) for key, value in config.items() if key != "name"}
+    return rename({key: value for key, value in config.items() if key != "name"})
 
 
 class _Hasher(hashing.NumpyHasher):
@@ -172,31 +175,37 @@ class _Hasher(hashing.NumpyHasher):
     def __init__(self, weights: bool) -> None:
         super().__init__("sha1")
         self._weights = weights
-        self._begun: dict[int, Any] = {}  # what was begun is kept, so that nothing else gets its id
+        self._begun: dict[int, tuple[int, Any]] = {}  # what was begun is kept, so that nothing else gets its id
 
     def save(self, obj: Any) -> None:
         super().save(self._parts(obj))
 
     def _parts(self, value: Any) -> Any:
-        if isinstance(value, dict | types.MappingProxyType) and not is_readers(type(value)):
-            return ["dict", *value.items()]
-        if isinstance(value, set | frozenset) and not is_readers(type(value)):
+        kind = type(value)
+        if isinstance(value, dict | types.MappingProxyType) and not is_readers(kind):
+            return ["dict", getattr(value, "default_factory", None), *value.items()]  # in its order
+        if isinstance(value, set | frozenset) and not is_readers(kind):
             return ["set", *sorted(described(part, self._weights) for part in value)]
-        if isinstance(value, list) and _is_keras(type(value)):
+        if isinstance(value, list) and _is_keras(kind):
             return [*value]
+        if isinstance(value, os.PathLike) and not isinstance(value, type):
+            raise UnknownError(f"it holds the path {value}, whose file may change")
         looks_into = self._look_into(value)
         if looks_into is None:
             return value
         if id(value) in self._begun:
-            return ["again", _name(value)]
-        self._begun[id(value)] = value
+            return ["again", self._begun[id(value)][0]]
+        self._begun[id(value)] = len(self._begun), value
         return [_name(value), *looks_into(value)]
 
     def _look_into(self, value: Any) -> Any:
+        kind = type(value)
         if isinstance(value, types.ModuleType):
             return self._module
         if isinstance(value, types.FunctionType):
             return self._function
+        if isinstance(value, types.MethodType):
+            return lambda method: [method.__func__, method.__self__]
         if isinstance(value, types.BuiltinFunctionType):
             _refuse_outside(value)
             return None
@@ -208,12 +217,18 @@ class _Hasher(hashing.NumpyHasher):
             value, types.MemberDescriptorType | types.GetSetDescriptorType | types.MethodDescriptorType
         ):
             return lambda descriptor: []
+        if _is_keras(kind) and callable(getattr(value, "get_config", None)):
+            return self._of_keras
+        if is_readers(kind):
+            hides = any(
+                is_readers(getattr(kind, name, None))
+                for name in ("__getstate__", "__reduce__", "__reduce_ex__")
+            )
+            return (lambda own: [type(own), vars(own)]) if hides else None
         if getattr(value, "__wrapped__", None) or getattr(
             value, "python_function", None
         ):  # tf.function has that
             return lambda wrapper: [getattr(wrapper, "__wrapped__", None) or wrapper.python_function]
-        if _is_keras(type(value)) and callable(getattr(value, "get_config", None)):
-            return self._of_keras
         if hasattr(value, "numpy") and hasattr(value, "dtype"):
             return lambda tensor: [np.asarray(tensor.numpy())]
         return None
@@ -221,7 +236,7 @@ class _Hasher(hashing.NumpyHasher):
     def _module(self, module: types.ModuleType) -> list[Any]:
         if not is_readers(module):
             return [_origin(module)]
-        return [(name, vars(module)[name]) for name in sorted(vars(module)) if not _is_special(name)]
+        return [(name, vars(module)[name]) for name in sorted(vars(module)) if not name.startswith("__")]
 
     def _function(self, function: types.FunctionType) -> list[Any]:
         inside = [cell.cell_contents if _is_filled(cell) else None for cell in function.__closure__ or ()]
@@ -237,13 +252,8 @@ class _Hasher(hashing.NumpyHasher):
     def _class(self, kind: type) -> list[Any]:
         if not is_readers(kind):
             return [_origin(kind)]
-        functions = (types.FunctionType, staticmethod, classmethod, property)
-        members = [
-            (name, value)
-            for name, value in vars(kind).items()
-            if isinstance(value, functions) or not _is_special(name)
-        ]
-        return [kind.__bases__, sorted(members, key=lambda member: member[0])]
+        members = [(name, vars(kind)[name]) for name in sorted(vars(kind)) if name not in _OF_PYTHON]
+        return [type(kind), kind.__bases__, members]
 
     def _member(self, member: Any) -> list[Any]:
         if isinstance(member, property):
@@ -252,12 +262,19 @@ class _Hasher(hashing.NumpyHasher):
 
     def _of_keras(self, value: Any) -> list[Any]:
         """A layer, optimizer, loss and the like: settings, the reader's code in it, and a layer's weights."""
-        settings = without_names(value.get_config())
-        if hasattr(value, "apply_gradients"):  # an optimizer: a fresh one is made of its settings
-            return [type(value), settings, *readers_parts(vars(value))]
-        if not hasattr(value, "_flatten_layers"):  # a loss, say, whose settings may lack something
-            return [type(value), settings, vars(value)]
-        return [type(value), settings, *map(layer, layers(value)), value.variables if self._weights else []]
+        kind, settings = type(value), without_names(value.get_config())
+        if hasattr(value, "apply_gradients"):
+            return [kind, settings, optimizer_settings(value), *readers_parts(vars(value))]
+        if hasattr(value, "_flatten_layers"):
+            return [kind, settings, *map(layer, layers(value)), value.weights if self._weights else []]
+        if not is_readers(kind) and not any(base.__name__ == "Loss" for base in kind.__mro__):
+            return [kind, settings, *readers_parts(vars(value))]
+        # The settings of a loss may lack something; the seed of an initializer may be drawn.
+        return [
+            kind,
+            settings,
+            {name: one for name, one in vars(value).items() if name not in ("name", "seed")},
+        ]
 
     def _code(self, code: types.CodeType, names: dict[str, Any]) -> list[Any]:
         """A function's instructions, without the lines they came from, and what its global names stand for."""
@@ -275,6 +292,8 @@ class _Hasher(hashing.NumpyHasher):
                 reached = importlib.import_module(step.argval)
             if isinstance(reached, types.ModuleType | type):
                 _refuse_outside(reached)
+            if (name := getattr(reached, "__name__", "")) in _READING and not is_readers(reached):
+                raise UnknownError(f"it uses {name}, which looks outside of it")
             module = reached if isinstance(reached, types.ModuleType) else None
             constant = step.argval if step.opcode in dis.hasconst else repr(step.argval)
             if isinstance(constant, types.CodeType):
@@ -299,7 +318,7 @@ def _global(name: str, names: dict[str, Any]) -> Any:
 
 
 def _attribute(module: types.ModuleType | None, name: str) -> Any:
-    if name in _READING or (module is not None and not is_readers(module) and name in _LOADING):
+    if name in _READING or name.startswith("read_"):
         raise UnknownError(f"it uses {name}, which looks outside of it")
     return getattr(module, name, None)
 
@@ -344,22 +363,21 @@ def _is_built(value: Any) -> bool:
     """Whether a layer's attribute is a layer, a weight, a tensor or Keras's bookkeeping, or holds only such."""
     if isinstance(value, list | tuple | dict):
         return len(value) > 0 and all(map(_is_built, value.values() if isinstance(value, dict) else value))
-    kinds = {base.__name__ for base in type(value).__mro__}
-    return bool(
-        kinds & {"Layer", "Variable", "KerasTensor", "Tensor", "Node", "Tracker", "SeedGenerator", "Metric"}
-    )
+    of_keras = {base.__name__ for base in type(value).__mro__ if base.__module__.partition(".")[0] == "keras"}
+    return bool(of_keras & {"Layer", "Variable", "KerasTensor", "Node", "Tracker", "SeedGenerator", "Metric"})
 
 
 def _attributes_of_any(part: Any) -> set[str]:
     """The attributes that every layer of Keras's has, and every model."""
     import keras  # loaded already: there is a layer
 
-    plain = keras.Sequential([keras.Input((1,))]) if isinstance(part, keras.Model) else keras.Layer()
-    return {*vars(plain), "built", "_build_shapes_dict"}
-
-
-def _is_special(name: str) -> bool:
-    return (name.startswith("__") and name.endswith("__")) or name == "_abc_impl"
+    if not isinstance(part, keras.Model):
+        return {*vars(keras.Layer()), "built", "_build_shapes_dict"}
+    inputs = keras.Input((1,))
+    plain = [keras.Sequential([inputs]), keras.Model(inputs, inputs)]
+    for model in plain:
+        model.compile("sgd", "mse", metrics=["accuracy"])
+    return {name for model in plain for name in vars(model)} | {"built", "_build_shapes_dict"}
 
 
 def _is_filled(cell: types.CellType) -> bool:

@@ -153,6 +153,68 @@ DIFFERENT = {
         "D(16)",
         "D(17)",
     ),
+    "which of two like functions comes again": (
+        "def by(k):\n    def g(x, seed): return x * k\n    return g\na, b = by(1.0), by(0.0)\n"
+        "class All:\n    def __init__(self, *parts): self.parts = parts\n"
+        "    def __call__(self, x, seed): return sum(part(x, seed) for part in self.parts)\n"
+        "show(augment=All(a, b, b))",
+        "b, b))",
+        "b, a))",
+    ),
+    "the state of a decorator that is a class": (
+        "class Times:\n    def __init__(self, f, k):\n        functools.update_wrapper(self, f)\n"
+        "        self.f, self.k = f, k\n    def __call__(self, x, seed): return self.f(x, seed) * self.k\n"
+        "def f(x, seed): return x\nshow(augment=Times(f, 1.0))",
+        "f, 1.0",
+        "f, 2.0",
+    ),
+    "a compiled method": (
+        "class By:\n    @tf.function\n    def __call__(self, x, seed): return x * 1.0\nshow(augment=By())",
+        "1.0",
+        "2.0",
+    ),
+    "a function bound as a method": (
+        "import types\ndef f(self, x, seed): return x * 1.0\nshow(augment=types.MethodType(f, 'any'))",
+        "1.0",
+        "2.0",
+    ),
+    "the default of a dictionary": (
+        "import collections\nK = collections.defaultdict(lambda: 1.0)\n"
+        "def f(x, seed): return x * K['new']\nshow(augment=f)",
+        "1.0",
+        "2.0",
+    ),
+    "a class that is called like one of Keras's": (
+        "class Node:\n    def __call__(self, x, seed): return x * 1.0\nshow(augment=Node())",
+        "1.0",
+        "2.0",
+    ),
+    "a wrapped activation": (
+        "@keras.saving.register_keras_serializable('own')\n@tf.autograph.experimental.do_not_convert\n"
+        "def own(x): return tf.nn.relu(x) * 1.0\nshow(keras.Sequential([I, F(), D(10, activation=own)]))",
+        "1.0",
+        "2.0",
+    ),
+    "a setting that a layer's configuration lacks": (
+        "class Own(keras.layers.Layer):\n    def __init__(self, k):\n        super().__init__()\n"
+        "        self.k = k\n    def call(self, x): return x * self.k\n"
+        "    def get_config(self): return {'k': self.k}\n"
+        "own = Own(1.0)\nown.trainable = True\nshow(keras.Sequential([I, own, F(), D(10)]))",
+        "= True",
+        "= False",
+    ),
+    "a setting that an optimizer's configuration lacks": (
+        "class Own(keras.optimizers.SGD):\n    def __init__(self, k=1.0):\n        super().__init__()\n"
+        "        self.k = k\nshow(optimizer=Own(1.0))",
+        "Own(1.0)",
+        "Own(2.0)",
+    ),
+    "what an optimizer does not decay": (
+        "rule = keras.optimizers.AdamW()\nrule.exclude_from_weight_decay(var_names=['bias'])\n"
+        "show(optimizer=rule)",
+        "['bias']",
+        "['gamma']",
+    ),
     "a model's own training step": (
         "class Own(keras.Sequential):\n    def train_step(self, data): return {'loss': 1.0}\n"
         "show(Own([I, F(), D(10)]))",
@@ -195,6 +257,34 @@ SAME = {
         "=10",
         "=10.0",
     ),
+    "a layer's own initializer": (
+        "class Own(keras.layers.Layer):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.start = keras.initializers.get('he_normal')\n    def call(self, x): return x * 1.0\n"
+        "show(keras.Sequential([I, Own(), F(), D(10)]))",
+        "",
+        "",
+    ),
+    "a layer that is derived from one of Keras's": (
+        "class Own(keras.layers.Dense): pass\nshow(keras.Sequential([I, F(), Own(10)]))",
+        "",
+        "",
+    ),
+    "a loss's name": (
+        "class Own(keras.losses.Loss):\n    def call(self, y, p): return tf.reduce_mean((y - p) ** 2, -1)\n"
+        "show(loss=Own())",
+        "Own()",
+        "Own(name='other')",
+    ),
+    "a random layer that was used": (
+        "flip = keras.layers.RandomFlip(seed=1)\ndef f(x, seed): return flip(x)\n1\nshow(augment=f)",
+        "\n1\n",
+        "\n_ = flip(np.ones((1, 28, 28, 1)))\n",
+    ),
+    "a model that was used": (
+        "m = keras.Sequential([I, F(), D(10)])\n1\nshow(m)",
+        "\n1\n",
+        "\n_ = m(np.ones((1, 28, 28, 1)))\nm.compile('sgd', 'mse')\n",
+    ),
     "a set's order in memory": (
         "NAMES = {'shirt', 'coat', 'bag'}\ndef f(x, seed): return x * len(NAMES)\nshow(augment=f)",
         "'shirt', 'coat', 'bag'",
@@ -214,6 +304,15 @@ UNKNOWN = {
         "from pathlib import Path\nK = Path('k')\n"
         "def f(x, seed): return x * len(K.read_text())\nshow(augment=f)"
     ),
+    "a function that loads": (
+        "from numpy import load\ndef f(x, seed): return x * load('k.npy')\nshow(augment=f)"
+    ),
+    "a file by another name": "m = np\ndef f(x, seed): return x * m.load('k.npy')\nshow(augment=f)",
+    "a path that is opened": (
+        "from pathlib import Path\nK = Path('k')\n"
+        "def f(x, seed): return x * len(K.open().read())\nshow(augment=f)"
+    ),
+    "a table": "import pandas as pd\ndef f(x, seed): return x * len(pd.read_pickle('k'))\nshow(augment=f)",
     "a generator": "k = (i for i in range(9))\ndef f(x, seed): return x * next(k)\nshow(augment=f)",
 }
 
