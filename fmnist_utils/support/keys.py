@@ -47,6 +47,7 @@ _OF_PYTHON = {  # of every class, or said elsewhere
 _DYNAMIC = {"eval", "exec", "compile", "globals", "locals", "open", "input", "__import__", "breakpoint"}
 _DOCUMENTED = 0x4000000  # whether a function has a docstring, among its flags
 _OF_CALLS = ("build_config", "build_input_shape")  # they come when a model is first called
+_WRAPPED = ("build", "quantize")  # on each layer Keras wraps its class's methods, which the class has said
 _OF_LAYERS = ("name", "inbound_nodes", "input_layers", "output_layers")  # where a configuration names layers
 
 
@@ -90,11 +91,11 @@ def layer(part: Any) -> dict[str, str]:
             found["settings"] = without_names(part.get_config())
     elif not own:
         return {name: described(value) for name, value in found.items()}
-    common = _attributes_of_any(part) if own else vars(part)
+    common = _attributes_of_any(hasattr(part, "layers")) if own else vars(part)
     for name, value in vars(part).items():
         if name not in common and not name.startswith("_self_") and not _is_built(value):
             found[name] = value
-        elif parts := [*readers_parts(value)]:
+        elif name not in _WRAPPED and (parts := [*readers_parts(value)]):
             found[name] = parts
     return {name: described(value, weights=False) for name, value in found.items()}
 
@@ -105,10 +106,12 @@ def readers_parts(value: Any, seen: set[int] | None = None) -> Iterator[Any]:
     if id(value) in seen or _is_built(value):
         return
     seen.add(id(value))
-    wrapped = getattr(value, "__wrapped__", None) if isinstance(value, types.FunctionType) else None
-    inner = [wrapped, getattr(value, "__func__", None), getattr(value, "func", None)]  # of methods and partials
-    kind = value if isinstance(value, types.FunctionType | type) else type(value)
-    if is_readers(kind) or any(is_readers(one) for one in inner if isinstance(one, types.FunctionType)):
+    inner: Any = value if isinstance(value, types.FunctionType | type) else type(value)
+    if isinstance(value, types.FunctionType) and not is_readers(value):
+        inner = getattr(value, "__wrapped__", value)  # a library's decorator of a reader's function
+    elif isinstance(value, types.MethodType | functools.partial):
+        inner = value.__func__ if isinstance(value, types.MethodType) else value.func
+    if is_readers(inner):
         yield value
     elif isinstance(value, dict | list | tuple):
         for part in value.values() if isinstance(value, dict) else value:
@@ -367,17 +370,18 @@ def _is_built(value: Any) -> bool:
     return bool(of_keras & {"Layer", "Variable", "KerasTensor", "Node", "Tracker", "SeedGenerator", "Metric"})
 
 
-def _attributes_of_any(part: Any) -> set[str]:
-    """The attributes that every layer of Keras's has, and every model."""
+@functools.cache
+def _attributes_of_any(model: bool) -> set[str]:
+    """The attributes that every layer of Keras's has, or every model."""
     import keras  # loaded already: there is a layer
 
-    if not isinstance(part, keras.Model):
+    if not model:
         return {*vars(keras.Layer()), "built", "_build_shapes_dict"}
     inputs = keras.Input((1,))
     plain = [keras.Sequential([inputs]), keras.Model(inputs, inputs)]
-    for model in plain:
-        model.compile("sgd", "mse", metrics=["accuracy"])
-    return {name for model in plain for name in vars(model)} | {"built", "_build_shapes_dict"}
+    for one in plain:
+        one.compile("sgd", "mse", metrics=["accuracy"])
+    return {name for one in plain for name in vars(one)} | {"built", "_build_shapes_dict"}
 
 
 def _is_filled(cell: types.CellType) -> bool:
