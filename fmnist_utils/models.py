@@ -1,4 +1,4 @@
-"""The architectures of the lessons, one builder each; every lesson writes its own out and compares.
+"""The architectures of the lessons, one builder each. A lesson writes the one it is about out, and compares.
 
 All take float images in [0, 1] of shape (n, 28, 28, 1) and give probabilities of the ten classes, in
 float32 whatever the precision of the layers before.

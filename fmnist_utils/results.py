@@ -1,6 +1,6 @@
 """What earlier trainings gave, from the files in ``results/``, and what nbval compares. No TensorFlow here.
 
-Nothing else reads that folder. ``results/README.md`` says which command makes each file.
+No lesson reads that folder by itself. ``results/README.md`` says which command makes each file.
 """
 
 from collections.abc import Mapping, Sequence

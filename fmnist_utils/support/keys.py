@@ -44,6 +44,8 @@ _OF_PYTHON = {  # of every class, or said elsewhere
     *("__parameters__", "__orig_bases__", "__firstlineno__", "__static_attributes__", "__annotate__"),
     *("__annotate_func__", "__annotations_cache__"),
 }
+_DESCRIPTORS = types.MemberDescriptorType | types.GetSetDescriptorType | types.MethodDescriptorType
+_OF_PICKLE = ("__getstate__", "__reduce__", "__reduce_ex__")  # an object with one may leave out some state
 _DYNAMIC = {"eval", "exec", "compile", "globals", "locals", "open", "input", "__import__", "breakpoint"}
 _DOCUMENTED = 0x4000000  # whether a function has a docstring, among its flags
 _OF_CALLS = ("build_config", "build_input_shape")  # they come when a model is first called
@@ -155,10 +157,9 @@ def without_names(config: dict[str, Any]) -> Any:
             inner = part.get("config")
             if isinstance(inner, dict) and "name" in inner and part.get("class_name") != "DTypePolicy":
                 names.setdefault(inner["name"], f"layer {len(names)}")
-        for value in (
-            part.values() if isinstance(part, dict) else part if isinstance(part, list | tuple) else ()
-        ):
-            collect(value)
+        if isinstance(part, dict | list | tuple):
+            for value in part.values() if isinstance(part, dict) else part:
+                collect(value)
 
     def rename(part: Any, refers: bool = False) -> Any:
         if isinstance(part, dict):
@@ -216,22 +217,16 @@ class _Hasher(hashing.NumpyHasher):
             return self._class
         if isinstance(value, staticmethod | classmethod | property | functools.cached_property):
             return self._member
-        if isinstance(
-            value, types.MemberDescriptorType | types.GetSetDescriptorType | types.MethodDescriptorType
-        ):
+        if isinstance(value, _DESCRIPTORS):
             return lambda descriptor: []
         if _is_keras(kind) and callable(getattr(value, "get_config", None)):
             return self._of_keras
         if is_readers(kind):
-            hides = any(
-                is_readers(getattr(kind, name, None))
-                for name in ("__getstate__", "__reduce__", "__reduce_ex__")
-            )
+            hides = any(is_readers(getattr(kind, name, None)) for name in _OF_PICKLE)
             return (lambda own: [type(own), vars(own)]) if hides else None
-        if getattr(value, "__wrapped__", None) or getattr(
-            value, "python_function", None
-        ):  # tf.function has that
-            return lambda wrapper: [getattr(wrapper, "__wrapped__", None) or wrapper.python_function]
+        wrapped = getattr(value, "__wrapped__", None) or getattr(value, "python_function", None)
+        if wrapped is not None:  # the second is tf.function's
+            return lambda wrapper: [wrapped]
         if hasattr(value, "numpy") and hasattr(value, "dtype"):
             return lambda tensor: [np.asarray(tensor.numpy())]
         return None
@@ -273,11 +268,8 @@ class _Hasher(hashing.NumpyHasher):
         if not is_readers(kind) and not any(base.__name__ == "Loss" for base in kind.__mro__):
             return [kind, settings, *readers_parts(vars(value))]
         # The settings of a loss may lack something; the seed of an initializer may be drawn.
-        return [
-            kind,
-            settings,
-            {name: one for name, one in vars(value).items() if name not in ("name", "seed")},
-        ]
+        state = {name: one for name, one in vars(value).items() if name not in ("name", "seed")}
+        return [kind, settings, state]
 
     def _code(self, code: types.CodeType, names: dict[str, Any]) -> list[Any]:
         """A function's instructions, without the lines they came from, and what its global names stand for."""
@@ -303,14 +295,9 @@ class _Hasher(hashing.NumpyHasher):
                 constant = self._code(constant, names)
             told.append([step.opname, constant])
             told.append(module.__name__ if module is not None and is_readers(module) else reached)
-        signature = [
-            code.co_argcount,
-            code.co_posonlyargcount,
-            code.co_kwonlyargcount,
-            code.co_flags & ~_DOCUMENTED,
-        ]
+        counts = [code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount]
         arguments = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        return [signature, arguments, code.co_exceptiontable, told]
+        return [counts, code.co_flags & ~_DOCUMENTED, arguments, code.co_exceptiontable, told]
 
 
 def _global(name: str, names: dict[str, Any]) -> Any:
