@@ -4,14 +4,6 @@ Import the modules one by one (``from fmnist_utils import data, plots``): those 
 TensorFlow do not load it.
 """
 
-from typing import TYPE_CHECKING
+from fmnist_utils.champion import load as load_champion  # which loads Keras only when it is called
 
-if TYPE_CHECKING:  # importing it takes seconds
-    import keras
-
-
-def load_champion() -> "keras.Model":
-    """The most accurate model of the series, ready to predict: see ``fmnist_utils.champion.load``."""
-    from fmnist_utils import champion
-
-    return champion.load()
+__all__ = ["load_champion"]

@@ -51,22 +51,15 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("notebooks", nargs="*", help="paths, names or numbers; none: the whole series")
     run.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="a parameter")
     run.add_argument("--to", type=Path, help="the run folder, new or empty (default: one under runs/)")
-    run.add_argument(
-        "--jobs", type=int, default=min(2, cores.available()), help="notebooks at a time (default: %(default)s)"
-    )
+    few = min(2, cores.available())
+    run.add_argument("--jobs", type=int, default=few, help="notebooks at a time (default: %(default)s)")
     run.add_argument("--publish", action="store_true", help="then make the run the published one")
     run.set_defaults(command=_run, stopped="the run folder is marked as failed")
 
     sweep = commands.add_parser("sweep", help="execute one notebook many times, here or on a Dask cluster")
     sweep.add_argument("notebook", help="path, name or number")
-    sweep.add_argument(
-        *("-p", "--parameter"),
-        nargs=2,
-        action="append",
-        default=[],
-        metavar=("NAME", "VALUES"),
-        help="a parameter's values: 0..4, 32,64,128 or one; every combination is run",
-    )
+    pair, meaning = ("NAME", "VALUES"), "a parameter's values: 0..4, 32,64,128 or one; every combination is run"
+    sweep.add_argument("-p", "--parameter", nargs=2, action="append", default=[], metavar=pair, help=meaning)
     sweep.add_argument("--grid", type=Path, metavar="FILE", help="runs from YAML or CSV, combined with -p")
     sweep.add_argument("--to", type=Path, help="the sweep's folder (default: one under runs/ for the notebook)")
     sweep.add_argument("--jobs", type=int, help="runs at a time on this machine (default: what it can hold)")
@@ -91,12 +84,8 @@ def _fetch(options: argparse.Namespace) -> None:
 def _run(options: argparse.Namespace) -> None:
     from fmnist_utils.batch import series
 
-    folder = series.run(
-        series.resolve(options.notebooks),
-        series.parse(options.p),
-        options.to or series.new_folder(),
-        options.jobs,
-    )
+    notebooks, given = series.resolve(options.notebooks), series.parse(options.p)
+    folder = series.run(notebooks, given, options.to or series.new_folder(), options.jobs)
     results = folder / "results.md"
     print(f"\n{results.read_text(encoding='utf-8')}" if results.exists() else "")
     print(f"Complete: {folder}")

@@ -31,14 +31,9 @@ class RandomAffine:
             object.__setattr__(self, name, float(getattr(self, name)))
 
     def __call__(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Augment a batch.
+        """Resample a batch bilinearly: float, shape (n, height, width, channels); same shape and dtype.
 
-        Args:
-            images: float, shape (n, height, width, channels).
-            seed: int, shape (2,): the same seed draws the same values.
-
-        Returns:
-            The images, resampled bilinearly; same shape and dtype.
+        The same ``seed``, int, shape (2,), draws the same values.
         """
         n = tf.shape(images)[0]
         reach = tf.constant([[self.rotation], [self.shift], [self.shift], [self.zoom], [self.zoom]], tf.float32)

@@ -7,12 +7,7 @@ import numpy as np
 import pandas as pd
 
 from fmnist_utils import results
-from fmnist_utils.evaluation import (
-    Interval,
-    paired_difference,
-    predicted_counts,
-    wilson_interval,
-)
+from fmnist_utils.evaluation import Interval, paired_difference, predicted_counts, wilson_interval
 
 # The mini-project: test accuracy after each of its 15 epochs, which it calls validation.
 TEST_ACCURACY_BY_EPOCH = (
@@ -126,8 +121,7 @@ def table() -> pd.DataFrame:
 def standing_together() -> dict[str, str]:
     """The verdicts by difference that stand when all intervals are widened to hold at once (Bonferroni).
 
-    Returns:
-        The verdict by the claim, without those that can no longer be told.
+    By claim, without those that can no longer be told.
     """
     compared = pairs()
     confidence = 1 - 0.05 / len(compared)

@@ -4,8 +4,6 @@ After Hendrycks and Dietterich (2019, arXiv 1903.12261), with kinds and steps th
 single garments on an empty background.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 from scipy import ndimage
 
@@ -17,14 +15,8 @@ SEVERITIES = (1, 2, 3, 4, 5)
 def corrupt(images: np.ndarray, kind: str, severity: int, seed: int = 0) -> np.ndarray:
     """Images with one corruption; what is random about it is drawn for each by itself.
 
-    Args:
-        images: uint8, shape (n, 28, 28).
-        kind: a key of ``KINDS``.
-        severity: 1 (slight) to 5 (severe).
-        seed: of the draws; the same for all severities, so that they move each image the same way.
-
-    Returns:
-        uint8, shape (n, 28, 28).
+    Images are uint8, shape (n, 28, 28); ``kind`` is a key of ``KINDS``, ``severity`` 1 (slight) to 5 (severe).
+    One ``seed`` moves each image the same way at all severities.
 
     Raises:
         ValueError: an unknown kind or severity.
@@ -87,13 +79,5 @@ def _moved(x: np.ndarray, **how: np.ndarray) -> np.ndarray:
     return np.asarray(augmentation.resample(x[..., None], transforms, "constant"))[..., 0]
 
 
-KINDS: dict[str, Callable[[np.ndarray, int, np.random.Generator], np.ndarray]] = {
-    "noise": _noise,
-    "blur": _blur,
-    "shift": _shift,
-    "scale": _scale,
-    "rotation": _rotation,
-    "brightness": _brightness,
-    "contrast": _contrast,
-    "occlusion": _occlusion,
-}
+_CHANGES = (_noise, _blur, _shift, _scale, _rotation, _brightness, _contrast, _occlusion)
+KINDS = {change.__name__.removeprefix("_"): change for change in _CHANGES}

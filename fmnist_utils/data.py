@@ -11,16 +11,8 @@ from fmnist_utils.support import sources
 from fmnist_utils.support.sources import FILES  # noqa: F401  their names and checksums, for the first lesson
 
 CLASS_NAMES = (
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
+    *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+    *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
 )
 IMAGE_SHAPE = (28, 28)
 VALIDATION_SIZE = 5_000
@@ -98,15 +90,9 @@ def read_test(purpose: str) -> Split:
 
 
 def train_validation_split(train: Split, seed: int, size: int = VALIDATION_SIZE) -> tuple[Split, Split]:
-    """Set validation images aside: a stratified split, the same for the same ``seed``.
+    """The training and the validation split: ``size`` images set aside, stratified, the same for a ``seed``.
 
-    Args:
-        train: what to divide.
-        seed: decides which images are set aside; a seed of its own, apart from that of the training.
-        size: how many images are set aside.
-
-    Returns:
-        The training and the validation split.
+    It is a seed of its own, apart from that of the training.
     """
     from sklearn.model_selection import train_test_split  # here, because its import takes a second
 
@@ -140,11 +126,7 @@ def subset(split: Split, size: int, seed: int) -> Split:
 def rescale(images: np.ndarray) -> np.ndarray:
     """Scale pixels to [0, 1] and add the channel axis, as every model of the series expects.
 
-    Args:
-        images: uint8, shape (n, 28, 28).
-
-    Returns:
-        float32, shape (n, 28, 28, 1).
+    From uint8, shape (n, 28, 28), to float32, shape (n, 28, 28, 1).
 
     Raises:
         TypeError, ValueError: another dtype or shape.
@@ -154,13 +136,7 @@ def rescale(images: np.ndarray) -> np.ndarray:
 
 
 def one_hot(labels: np.ndarray) -> np.ndarray:
-    """Labels as rows with a single 1.
-
-    Args:
-        labels: integers 0 to 9, shape (n,).
-
-    Returns:
-        float32, shape (n, 10).
+    """Labels, integers 0 to 9, shape (n,), as rows with a single 1, float32, shape (n, 10).
 
     Raises:
         TypeError, ValueError: another dtype, shape or range.
@@ -194,12 +170,8 @@ def near_duplicates(
     pairs = np.concatenate(
         [_close(low, low_targets, start, others is None, max_distance) for start in range(0, len(low), _CHUNK)]
     )
-    distances = np.concatenate(
-        [
-            np.linalg.norm(pixels[part[:, 0]] - targets[part[:, 1]], axis=1)
-            for part in np.array_split(pairs, len(pairs) // 10_000 + 1)
-        ]
-    )
+    parts = (part.T for part in np.array_split(pairs, len(pairs) // 10_000 + 1))
+    distances = np.concatenate([np.linalg.norm(pixels[i] - targets[j], axis=1) for i, j in parts])
     order = np.argsort(distances, kind="stable")
     order = order[distances[order] <= max_distance]
     return pairs[order], distances[order]

@@ -68,11 +68,9 @@ class Predictions:
 
 
 def wilson_interval(correct: np.ndarray, confidence: float = 0.95) -> Interval:
-    """An accuracy with its Wilson interval (scipy.stats.binomtest).
+    """An accuracy with its Wilson interval (scipy.stats.binomtest), from bool, shape (n,).
 
-    Args:
-        correct: bool, shape (n,).
-        confidence: how often such an interval holds the true accuracy.
+    ``confidence`` is how often such an interval holds the true accuracy.
     """
     result = stats.binomtest(int(correct.sum()), len(correct))
     bounds = result.proportion_ci(confidence, method="wilson")
@@ -104,11 +102,8 @@ def mean_interval(values: Values, confidence: float = 0.95) -> Interval:
 def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
     """Exact McNemar test: could two models err equally often, given the images on which they differ?
 
-    Args:
-        first, second: bool, shape (n,): on which of the same images each model succeeded.
-
-    Returns:
-        The two-sided p-value; 1 if they differ on no image.
+    From on which of the same images each model succeeded, bool, shape (n,), to the two-sided p-value; 1 if
+    they differ on no image.
     """
     only_first = int((first & ~second).sum())
     differing = only_first + int((~first & second).sum())
@@ -150,9 +145,7 @@ def optimism(correct: np.ndarray, repeats: int = 1000) -> float:
     the choice, judges it. What the chosen model loses from the first half to the second is luck. Luck falls
     with the square root of the images, so with all of them it is taken to be 0.7 times that.
 
-    Args:
-        correct: bool, shape (models, images): what each model classified rightly.
-        repeats: random divisions, over which the mean is taken.
+    ``correct`` is bool, shape (models, images); the mean is taken over ``repeats`` random divisions.
     """
     rng = np.random.default_rng(0)
     lost = []
@@ -175,13 +168,9 @@ def classification_report(predictions: Predictions) -> str:
     """scikit-learn's report with the class names."""
     from sklearn.metrics import classification_report
 
+    look = {"target_names": CLASS_NAMES, "digits": 3, "zero_division": 0.0}
     return classification_report(
-        predictions.labels,
-        predictions.classes,
-        labels=range(len(CLASS_NAMES)),
-        target_names=CLASS_NAMES,
-        digits=3,
-        zero_division=0.0,
+        predictions.labels, predictions.classes, labels=range(len(CLASS_NAMES)), **look
     )
 
 
@@ -216,15 +205,9 @@ def predicted_counts(
     """How many predictions a classification report implies, within its rounding.
 
     A class with ``support`` images and recall r has r × support hits; these are precision × predictions.
-    Over all classes the predictions must sum to the number of images.
-
-    Args:
-        precision, recall: one value a class, as printed.
-        support: images a class.
-        rounding: half a unit of the last printed digit.
-
-    Returns:
-        The smallest and the largest sum that the printed figures allow.
+    Over all classes the predictions must sum to the number of images. Returned are the smallest and the
+    largest sum that the printed figures, a value a class, allow; ``rounding`` is half a unit of their last
+    digit.
     """
     of_calls, of_class = np.asarray(precision), np.asarray(recall)
     fewest = (np.maximum(of_class - rounding, 0) / (of_calls + rounding)).sum() * support
@@ -306,18 +289,12 @@ def threshold_for(validation: Predictions, accuracy: float) -> float:
 def scores_to_keep(tested: Predictions, validated: Predictions, surely: float = 0.98) -> dict[str, Any]:
     """What is kept of a model's answers to the test images, for tables over seeds.
 
-    Temperature and threshold are chosen on validation images.
-
-    Args:
-        tested, validated: the model's predictions for test and validation images.
-        surely: the accuracy that answers are to have where only sure ones are given.
-
-    Returns:
-        ``test_accuracy``, its Wilson interval, ``test_loss``, the calibration error as it is and with the
-        ``temperature``, the share of images answered surely and the accuracy on these, and the confusion
-        matrix's 100 counts, row by row, as text.
+    Temperature and threshold are chosen on validation images. The calibration error is kept as it is and with
+    the temperature; ``surely`` is the accuracy that answers are to have where only sure ones are given; the
+    confusion matrix's 100 counts are kept row by row, as text.
     """
     temperature = fit_temperature(validated)
+    scaled = with_temperature(tested, temperature)
     answered = tested.confidence >= threshold_for(validated, surely)
     return {
         "test_accuracy": tested.accuracy,
@@ -325,9 +302,7 @@ def scores_to_keep(tested: Predictions, validated: Predictions, surely: float = 
         "test_loss": tested.loss,
         "calibration_error": calibration_curve(tested).expected_calibration_error,
         "temperature": temperature,
-        "scaled_calibration_error": calibration_curve(
-            with_temperature(tested, temperature)
-        ).expected_calibration_error,
+        "scaled_calibration_error": calibration_curve(scaled).expected_calibration_error,
         "sure_coverage": float(answered.mean()),
         "sure_accuracy": float(tested.correct[answered].mean()) if answered.any() else None,
         "confusion_matrix": " ".join(map(str, confusion_matrix(tested).ravel())),

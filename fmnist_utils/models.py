@@ -98,8 +98,7 @@ def champion() -> keras.Model:
 def multiply_adds(layer: keras.Layer) -> int:
     """Multiplications of convolutions and dense layers to predict one image, each with its addition.
 
-    Args:
-        layer: a built layer, or a model, whose layers are summed.
+    Of a built layer, or summed over those of a model.
     """
     if isinstance(layer, keras.Model):
         return sum(multiply_adds(part) for part in layer.layers)
@@ -125,10 +124,7 @@ def averaging_views(model: keras.Model) -> keras.Model:
     """A model that shows ``model`` each image in ten ways and averages the probabilities.
 
     The ten are the image, the image moved by a pixel in each of four directions, and the mirror images of these
-    five. It takes ten times as long to predict.
-
-    Args:
-        model: from images, (n, 28, 28, 1), to probabilities, (n, 10).
+    five. It takes ten times as long to predict. Images are (n, 28, 28, 1), probabilities (n, 10).
     """
     images = keras.Input(model.input_shape[1:], name="image")
     framed = layers.ZeroPadding2D(1)(images)

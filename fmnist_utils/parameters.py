@@ -59,12 +59,11 @@ class Text:
 _SEED = Number(int, 0, 2**31 - 1)
 _EPOCHS = Number(int, 1, 1_000, small=1)
 _BATCH_SIZE = Number(int, 1, TRAINING_IMAGES)
-_SEEDS = Number(int, 1, 100, small=1)
 
 RULES: dict[str, Number | Choice | Text] = {
     "SEED": _SEED,
     "SPLIT_SEED": _SEED,
-    "SEEDS": _SEEDS,
+    "SEEDS": Number(int, 1, 100, small=1),
     "EPOCHS": _EPOCHS,
     "BLOG_EPOCHS": _EPOCHS,
     "SHORT_EPOCHS": _EPOCHS,
@@ -104,10 +103,7 @@ def literal(text: str) -> Any:
 
 
 def check(parameters: Mapping[str, Any]) -> None:
-    """Refuse parameters whose value makes no sense; names that no rule knows are left alone.
-
-    Args:
-        parameters: names and values, as in a notebook's ``globals()``.
+    """Refuse values, as in a notebook's ``globals()``, that make no sense; names without a rule are left alone.
 
     Raises:
         ParameterError: names each bad parameter, its value and what it may be.

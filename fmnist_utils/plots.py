@@ -81,7 +81,8 @@ def images(
     pictures = np.asarray(pictures).reshape(len(pictures), *pictures.shape[1:3])
     rows = -(-len(pictures) // columns)
     lines = max((title.count("\n") + 1 for title in titles), default=0) if titles else 0
-    figure, axes = _grid(rows, columns, (size * columns, (size + 0.27 * lines) * rows))
+    inches = (size * columns, (size + 0.27 * lines) * rows)
+    figure, axes = _axes(inches, nrows=rows, ncols=columns, squeeze=False)
     for axis in axes.flat[len(pictures) :]:
         axis.remove()
     for i, (picture, axis) in enumerate(zip(pictures, axes.flat, strict=False)):
@@ -91,7 +92,9 @@ def images(
         axis.set(xticks=[], yticks=[])
         if titles:
             axis.set_title(titles[i], fontsize=12, pad=4)
-        _frame(axis, wrong[i] if wrong is not None else None)
+        axis.spines[:].set_visible(wrong is not None)
+        if wrong is not None:
+            axis.spines[:].set(color=WRONG if wrong[i] else RIGHT, linewidth=4.0 if wrong[i] else 1.2)
     return figure
 
 
@@ -100,11 +103,7 @@ def predictions(
 ) -> Figure:
     """A grid of images with predicted and true class; the wrong ones framed and marked with a cross.
 
-    Args:
-        pictures: shape (n, 28, 28).
-        true, predicted: classes 0 to 9, shape (n,).
-        columns: images in a row.
-        size: inches a picture.
+    Classes are 0 to 9, shape (n,), pictures of shape (n, 28, 28), ``size`` inches each.
     """
     wrong = np.asarray(true) != np.asarray(predicted)
     titles = [
@@ -117,11 +116,9 @@ def predictions(
 def curves(histories: Mapping[str, Mapping[str, Sequence[float]]], training: bool = True) -> Figure:
     """Accuracy and loss by epoch, side by side, one colour and one marker a model.
 
-    Args:
-        histories: Keras's ``History.history`` by name.
-        training: draw the training curves too, dashed.
+    ``histories`` are Keras's ``History.history`` by name; ``training`` draws the training curves too, dashed.
     """
-    figure, axes = _grid(1, 2, (12, 4.4))
+    figure, axes = _axes((12, 4.4), ncols=2)
     for axis, key, title in zip(axes.flat, ("accuracy", "loss"), ("Accuracy", "Loss"), strict=True):
         for (name, history), colour, marker in zip(histories.items(), COLOURS, MARKERS, strict=False):
             epochs = np.arange(1, len(history[key]) + 1)
@@ -131,14 +128,8 @@ def curves(histories: Mapping[str, Mapping[str, Sequence[float]]], training: boo
         axis.set(title=title, xlabel="Epoch")
         axis.xaxis.get_major_locator().set_params(integer=True)
     lines = "validation, dashed: training" if training else "validation"
-    figure.legend(
-        *axes.flat[1].get_legend_handles_labels(),
-        title=lines,
-        loc="outside right upper",
-        frameon=False,
-        fontsize=11,
-        title_fontsize=11,
-    )
+    named = axes.flat[1].get_legend_handles_labels()
+    figure.legend(*named, title=lines, loc="outside right upper", frameon=False, fontsize=11, title_fontsize=11)
     return figure
 
 
@@ -152,37 +143,22 @@ def heatmap(
 ) -> Figure:
     """A matrix with a row for each class and its values written in the cells.
 
-    Args:
-        matrix: shape (10, number of ``columns``).
-        title, xlabel, ylabel: texts.
-        form: how a value is written, as in ``format``.
-        columns: their names.
+    Its shape is (10, number of ``columns``); ``form`` is how a value is written, as in ``format``.
     """
+    look = {"cmap": "Blues", "square": True, "cbar_kws": {"shrink": 0.8}, "annot_kws": {"fontsize": 11}}
+    names = {"xticklabels": columns, "yticklabels": CLASS_NAMES}
     with plt.rc_context(STYLE):
         figure, axis = plt.subplots(figsize=(9.2, 7.8), layout="constrained")
-        sns.heatmap(
-            matrix,
-            annot=True,
-            fmt=form,
-            cmap="Blues",
-            square=True,
-            cbar_kws={"shrink": 0.8},
-            xticklabels=columns,
-            yticklabels=CLASS_NAMES,
-            annot_kws={"fontsize": 11},
-            ax=axis,
-        )
+        sns.heatmap(matrix, annot=True, fmt=form, **look, **names, ax=axis)
     axis.set(title=title, xlabel=xlabel, ylabel=ylabel)
     axis.set_xticklabels(columns, rotation=45, ha="right")
     return figure
 
 
 def confusion_matrix(matrix: np.ndarray, title: str) -> Figure:
-    """A heatmap of counts; the colour scale ends at the largest mistake, so that mistakes can be seen.
+    """A heatmap of counts, shape (10, 10), rows true and columns predicted.
 
-    Args:
-        matrix: counts, shape (10, 10), rows true and columns predicted.
-        title: text.
+    The colour scale ends at the largest mistake, so that mistakes can be seen.
     """
     figure = heatmap(matrix, title, "d", "Predicted class", "True class")
     mesh = figure.axes[0].collections[0]
@@ -193,14 +169,8 @@ def confusion_matrix(matrix: np.ndarray, title: str) -> Figure:
 
 
 def bars(values: Mapping[str, float], xlabel: str) -> Figure:
-    """Horizontal bars with their values, the first on top.
-
-    Args:
-        values: by name.
-        xlabel: text.
-    """
-    with plt.rc_context(STYLE):
-        figure, axis = plt.subplots(figsize=(9, 0.48 * len(values) + 1.4), layout="constrained")
+    """Horizontal bars with their names and values, the first on top."""
+    figure, axis = _axes((9, 0.48 * len(values) + 1.4))
     drawn = axis.barh(list(values), list(values.values()), color=COLOURS[0])
     axis.bar_label(drawn, fmt="%.3f", padding=4)
     axis.invert_yaxis()
@@ -210,40 +180,19 @@ def bars(values: Mapping[str, float], xlabel: str) -> Figure:
 
 
 def scatter(points: np.ndarray, labels: np.ndarray, title: str) -> Figure:
-    """Points in two dimensions, one colour and letter a class.
-
-    Args:
-        points: shape (n, 2).
-        labels: classes 0 to 9, shape (n,).
-        title: text.
-    """
-    with plt.rc_context(STYLE):
-        figure, axis = plt.subplots(figsize=(10, 7.5), layout="constrained")
-    for number, name in enumerate(CLASS_NAMES):
-        chosen = points[labels == number]
-        axis.scatter(
-            chosen[:, 0],
-            chosen[:, 1],
-            s=16,
-            color=COLOURS[number],
-            marker=MARKERS[number],
-            alpha=0.75,
-            label=name,
-        )
+    """Points, shape (n, 2), with one colour and one marker for each class 0 to 9 of ``labels``, shape (n,)."""
+    figure, axis = _axes((10, 7.5))
+    for number, (name, colour, marker) in enumerate(zip(CLASS_NAMES, COLOURS, MARKERS, strict=True)):
+        x, y = points[labels == number].T
+        axis.scatter(x, y, s=16, color=colour, marker=marker, alpha=0.75, label=name)
     axis.set(title=title, xticks=[], yticks=[])
     axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=2)
     return figure
 
 
 def intervals(values: Mapping[str, tuple[float, float, float]], xlabel: str) -> Figure:
-    """Estimates with their intervals, one line each, and a line at zero.
-
-    Args:
-        values: estimate, low and high by name.
-        xlabel: text.
-    """
-    with plt.rc_context(STYLE):
-        figure, axis = plt.subplots(figsize=(9, 0.6 * len(values) + 1.5), layout="constrained")
+    """Estimates with their intervals (estimate, low, high), one line each, and a line at zero."""
+    figure, axis = _axes((9, 0.6 * len(values) + 1.5))
     for row, (estimate, low, high) in enumerate(values.values()):
         axis.plot([low, high], [row, row], color=COLOURS[0], linewidth=2.5)
         axis.plot(estimate, row, "o", color=COLOURS[0], markersize=9)
@@ -254,29 +203,16 @@ def intervals(values: Mapping[str, tuple[float, float, float]], xlabel: str) -> 
 
 
 def line(x: Sequence[float], y: Sequence[float], xlabel: str, ylabel: str, logarithmic: bool = False) -> Figure:
-    """One curve.
-
-    Args:
-        x, y: its points.
-        xlabel, ylabel: texts.
-        logarithmic: whether the x axis is.
-    """
-    with plt.rc_context(STYLE):
-        figure, axis = plt.subplots(figsize=(9, 4.4), layout="constrained")
+    """One curve; ``logarithmic`` says whether the x axis is."""
+    figure, axis = _axes((9, 4.4))
     axis.plot(x, y, color=COLOURS[0])
     axis.set(xlabel=xlabel, ylabel=ylabel, xscale="log" if logarithmic else "linear")
     return figure
 
 
 def strip_plot(values: Mapping[str, Sequence[float]], xlabel: str, title: str = "") -> Figure:
-    """Every point of several groups, a line each, with the mean and one standard deviation on both sides.
-
-    Args:
-        values: the points by name.
-        xlabel, title: texts.
-    """
-    with plt.rc_context(STYLE):
-        figure, axis = plt.subplots(figsize=(9, 0.42 * len(values) + 1.5), layout="constrained")
+    """Every point of several groups, a line each, with the mean and one standard deviation on both sides."""
+    figure, axis = _axes((9, 0.42 * len(values) + 1.5))
     for row, points in enumerate(values.values()):
         axis.plot(points, [row] * len(points), "o", color=COLOURS[0], alpha=0.45, markersize=6)
         deviation = np.std(points, ddof=1) if len(points) > 1 else 0.0
@@ -325,13 +261,6 @@ def _png(figure: Figure, dpi: int) -> bytes:
     return reduced.getvalue()
 
 
-def _grid(rows: int, columns: int, size: tuple[float, float]) -> tuple[Figure, np.ndarray]:
+def _axes(size: tuple[float, float], **grid: Any) -> tuple[Figure, Any]:
     with plt.rc_context(STYLE):
-        return plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
-
-
-def _frame(axis: plt.Axes, wrong: bool | None) -> None:
-    """No frame (None), a thin one (right) or a thick one in another colour (wrong)."""
-    axis.spines[:].set_visible(wrong is not None)
-    if wrong is not None:
-        axis.spines[:].set(color=WRONG if wrong else RIGHT, linewidth=4.0 if wrong else 1.2)
+        return plt.subplots(figsize=size, layout="constrained", **grid)

@@ -28,8 +28,7 @@ def record(name: str) -> Any:
 def out_of_fold() -> np.ndarray:
     """Probabilities for the 60,000 training images, each by a network that was not trained on it.
 
-    Returns:
-        float64, shape (60000, 10); rows sum to 1.
+    They are float64, shape (60000, 10); rows sum to 1.
     """
     with np.load(FOLDER / "out_of_fold.npz", allow_pickle=False) as kept:
         probabilities = kept["probabilities"].astype(float)  # they are kept in float16
@@ -58,11 +57,7 @@ def over_seeds(table: pd.DataFrame, column: str, **settings: Any) -> np.ndarray:
 def replicates(column: str) -> dict[str, np.ndarray]:
     """What the five kept trainings of each of lesson 5's models gave (``make replicates``).
 
-    Args:
-        column: of ``replicates.csv``, such as ``"val_accuracy"``.
-
-    Returns:
-        ``over_seeds`` by the model's name.
+    It is ``over_seeds`` of a column of ``replicates.csv``, such as ``"val_accuracy"``, by the model's name.
     """
     kept = table("replicates")
     return {name: over_seeds(kept, column, model_name=name) for name in kept["model_name"].unique()}

@@ -55,11 +55,7 @@ def record(folder: Path, scores: Mapping[str, Any]) -> None:
 
 
 def finished(folder: Path) -> list[dict[str, Any]]:
-    """The metrics of every model in a run folder, with what notebooks have measured since.
-
-    Returns:
-        One dictionary a model: the keys of ``metrics.json`` and of ``scores.json``.
-    """
+    """``metrics.json`` of every model in a run folder, joined with its ``scores.json`` where there is one."""
     found = []
     for path in sorted(folder.glob("models/[!.]*/metrics.json")):
         metrics = files.read_json(path)

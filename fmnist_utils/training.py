@@ -102,28 +102,22 @@ class Trained:
 def use_precision(precision: str = "auto") -> str:
     """Set the precision in which layers built from now on compute; weights stay float32.
 
-    Args:
-        precision: "bfloat16", "float32", or "auto": bfloat16 where the processor has instructions for
-            it (AMX or AVX-512-BF16; GPUs of compute capability 8 and above), float32 elsewhere,
-            where bfloat16 is emulated and slow.
-
-    Returns:
-        The Keras dtype policy in force, "mixed_bfloat16" or "float32".
+    ``precision`` is "bfloat16", "float32", or "auto": bfloat16 where the processor has instructions for it
+    (AMX or AVX-512-BF16; GPUs of compute capability 8 and above), float32 elsewhere, where bfloat16 is
+    emulated and slow. Returns the Keras dtype policy in force, "mixed_bfloat16" or "float32".
     """
     if precision == "auto":
         precision = "bfloat16" if has_native_bfloat16() else "float32"
     policies = {"bfloat16": "mixed_bfloat16", "float32": "float32"}
     if precision not in policies:
         raise ValueError(f"precision is {precision!r}; expected 'auto', 'bfloat16' or 'float32'")
-    policy = policies[precision]
-    keras.config.set_dtype_policy(policy)
-    return policy
+    keras.config.set_dtype_policy(policies[precision])
+    return policies[precision]
 
 
 def has_native_bfloat16() -> bool:
     """Whether the device that will train has bfloat16 instructions."""
-    gpus = tf.config.list_physical_devices("GPU")
-    if gpus:
+    if gpus := tf.config.list_physical_devices("GPU"):
         return tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (0, 0)) >= (8, 0)
     return cpu_has_bfloat16()
 
@@ -137,21 +131,12 @@ def cpu_has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
 
 
 def batches(
-    split: data.Split,
-    batch_size: int,
-    seed: int | None = None,
-    augment: Augment | None = None,
+    split: data.Split, batch_size: int, seed: int | None = None, augment: Augment | None = None
 ) -> tf.data.Dataset:
-    """An input pipeline that gathers whole batches from uint8 arrays in memory.
+    """An input pipeline that gathers whole batches from uint8 arrays in memory; an epoch's last may be smaller.
 
-    Args:
-        split: images and labels.
-        batch_size: images a batch; the last one of an epoch may be smaller.
-        seed: shuffles, in another order each epoch; None keeps the order.
-        augment: called with float images (n, 28, 28, 1) in [0, 1] and a seed for this batch.
-
-    Returns:
-        Batches of images, (n, 28, 28, 1) in [0, 1], and one-hot labels, (n, 10) float32.
+    It gives images, (n, 28, 28, 1) in [0, 1], and one-hot labels, (n, 10) float32. ``seed`` shuffles, in
+    another order each epoch; None keeps the order. ``augment`` gets such images and a seed for this batch.
     """
 
     def order(epoch_seed: tf.Tensor) -> tf.data.Dataset:
@@ -165,17 +150,11 @@ def batches(
 
 
 def chosen_batches(
-    split: data.Split,
-    batch_size: int,
-    seed: int,
-    augment: Augment | None,
-    chosen: infobatch.InfoBatch,
+    split: data.Split, batch_size: int, seed: int, augment: Augment | None, chosen: infobatch.InfoBatch
 ) -> tf.data.Dataset:
     """Like ``batches``, of the images that a selection chose when the epoch began.
 
-    Returns:
-        Batches of images and labels as ``batches`` gives them, and their positions, int32, and weights,
-        float32, shape (n,) both.
+    Labels are followed by the images' positions, int32, and weights, float32, shape (n,) both.
     """
     gather = _gathering(split, seed, augment)
 
@@ -213,20 +192,12 @@ def _pipeline(numbers: tf.data.Dataset, gather: Callable, seed: int | None, step
 
 
 def predict(model: keras.Model, images: np.ndarray, batch_size: int = EVALUATION_BATCH) -> np.ndarray:
-    """Class probabilities.
+    """Class probabilities, float32 of shape (n, 10), of uint8 images of shape (n, 28, 28).
 
-    Args:
-        model: any model of the series.
-        images: uint8, shape (n, 28, 28).
-        batch_size: images at a time. A model that averages ten views needs the memory of ten times as many.
-
-    Returns:
-        float32, shape (n, 10).
+    A model that averages ten views needs the memory of ten times ``batch_size`` images.
     """
-    unlabelled = data.Split(images, np.zeros(len(images), np.uint8))
-    return _for_prediction(model).predict(
-        batches(unlabelled, batch_size).map(lambda batch, _: batch), verbose=0
-    )
+    pipeline = batches(data.Split(images, np.zeros(len(images), np.uint8)), batch_size)
+    return _for_prediction(model).predict(pipeline.map(lambda batch, _: batch), verbose=0)
 
 
 @lru_cache(maxsize=8)  # a model is traced once, however often it is asked
@@ -239,14 +210,8 @@ def train_or_load(
 ) -> Trained:
     """The finished training of this set-up: read back if this run has it, else trained, with progress.
 
-    Args:
-        model: the architecture. It stays as it is: what is trained is a copy with weights drawn from the seed.
-        train, validation: what to fit and what to watch.
-        config: how to train.
-        name: what the lesson calls it; part of its folder's name, not of the key.
-
-    Returns:
-        The copy after its last epoch, and how it got there.
+    The model stays as it is: what is trained is a copy with weights drawn from the seed. ``name`` is what the
+    lesson calls it; part of its folder's name, not of the key.
 
     Raises:
         ModelError: before anything is trained, for a model that Keras cannot build again, save or load.
@@ -278,23 +243,14 @@ def fit(
 ) -> dict[str, list[float]]:
     """Train a model in place, from the weights that it has, without keeping anything.
 
-    Args:
-        model: the architecture with its weights.
-        train, validation: what to fit and what to watch.
-        config: how to train; its seed is that of the order of the images and of augmentation.
-        callbacks: as Keras has them.
-
-    Returns:
-        The history, as Keras's ``History.history``.
+    The config's seed is here that of the order of the images and of augmentation. Returns the history, as
+    Keras's ``History.history``.
     """
-    augment, size, callbacks = config.augment, config.batch_size, list(callbacks)
-    if getattr(model, "inputs", None) is None and (config.ghost_batches > 1 or config.keep_easy != 1):
+    augment, size, ghosts = config.augment, config.batch_size, config.ghost_batches
+    if getattr(model, "inputs", None) is None and (ghosts > 1 or config.keep_easy != 1):
         raise TypeError(f"{model.name} is not built of layers; ghost_batches and keep_easy need such a model")
     loss = config.loss or keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing)
-    if config.ghost_batches > 1:
-        fast = towers.ghost_batches(model, config.ghost_batches)
-    else:
-        fast = towers.in_towers(model, towers.TOWERS)
+    fast = towers.ghost_batches(model, ghosts) if ghosts > 1 else towers.in_towers(model, towers.TOWERS)
     if config.keep_easy == 1:
         shown = batches(train, size, config.seed, augment)
     else:
@@ -316,16 +272,14 @@ def fit(
         epochs=config.epochs,
         shuffle=False,  # the pipeline does
         verbose=0,
-        callbacks=callbacks,
+        callbacks=list(callbacks),
     ).history
 
 
 def load(folder: Path, like: keras.Model | None = None) -> Trained:
-    """Read a finished training from its folder in a run.
+    """Read a finished training from its folder in a run, as ``Trained.path`` has it.
 
-    Args:
-        folder: a training's, as ``Trained.path`` has it.
-        like: a model of the same architecture, if that has classes or functions of the reader's own.
+    ``like`` is a model of the same architecture, if that has classes or functions of the reader's own.
     """
     metrics = files.read_json(folder / "metrics.json")
     model = copies.load(folder / "model.keras", like)
@@ -423,9 +377,8 @@ def _named(value: Any) -> Any:
     """What a reader of ``metrics.json`` wants to know of a function or an object: its name and its settings."""
     if value is None:
         return None
-    settings = {
-        key: one for key, one in getattr(value, "__dict__", {}).items() if isinstance(one, int | float | str)
-    }
+    own = getattr(value, "__dict__", {})
+    settings = {key: one for key, one in own.items() if isinstance(one, int | float | str)}
     return {"name": getattr(value, "__qualname__", type(value).__qualname__), "settings": settings}
 
 

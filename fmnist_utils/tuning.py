@@ -33,10 +33,7 @@ def one_cycle(
 ) -> keras.optimizers.schedules.LearningRateSchedule:
     """A rate that rises to ``peak`` and then falls to zero along a cosine (after Smith and Topin, 2017).
 
-    Args:
-        peak: the largest rate.
-        steps: of the whole training.
-        warm_up: the share of the steps in which it rises, from a 25th of ``peak``.
+    It rises from a 25th of ``peak`` in the share ``warm_up`` of the ``steps`` of the whole training.
     """
     rising = max(1, int(warm_up * steps))
     return keras.optimizers.schedules.CosineDecay(
@@ -47,9 +44,8 @@ def one_cycle(
 def read_study(trials: pd.DataFrame, space: dict[str, optuna.distributions.BaseDistribution]) -> optuna.Study:
     """A search that was kept as a table, as lesson 6 writes it, as a study again.
 
-    Args:
-        trials: a row a trial: ``value``, ``state``, and ``params_NAME`` for each name of ``space``.
-        space: from what the parameters were drawn.
+    It has a row a trial: ``value``, ``state``, and ``params_NAME`` for each name of ``space``, which says from
+    what the parameters were drawn.
     """
     import optuna  # not before: it takes a second to import, and most runs of a sweep search nothing
 

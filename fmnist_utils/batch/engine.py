@@ -12,7 +12,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import papermill
 from nbclient.exceptions import DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
@@ -23,9 +22,7 @@ from fmnist_utils.batch import kernels
 from fmnist_utils.support import progress
 
 _ENGINE = "fmnist_utils"
-_COMPUTES = re.compile(
-    r"\b(tensorflow|keras|training|models|sklearn)\b"
-)  # notebooks that do not are begun sooner
+_COMPUTES = re.compile(r"\b(tensorflow|keras|training|models|sklearn)\b")  # the others are begun sooner
 _running: dict["_Client", str] = {}
 
 Say = Callable[[str, bool], None]  # (text, passing)
@@ -52,39 +49,26 @@ def execute(
     owner: str = "",
     say: Say = say,
 ) -> float:
-    """Execute a notebook with papermill.
+    """Execute a notebook with papermill, in the notebook's folder; returns the seconds it took.
 
-    Args:
-        notebook: the file; its folder is the working directory.
-        output: where the executed notebook goes, after each cell.
-        values: for its parameters cell.
-        environment: variables for its kernel, beside those of this process.
-        owner: for whom; ``kill_kernels`` can end one owner's kernel.
-        say: is told what passes.
-
-    Returns:
-        The seconds it took.
+    ``output`` is written after each cell. ``values`` are for the parameters cell; ``environment`` is for the
+    kernel, beside the variables of this process. ``kill_kernels`` can end the kernel by its ``owner``, for
+    whom it is; ``say`` is told what passes.
 
     Raises:
         NotebookError: a cell failed, or the kernel died or did not start; ``output`` holds what came before.
     """
     output.parent.mkdir(exist_ok=True)
     began = time.perf_counter()
+    ours: dict[str, Any] = {"title": notebook.stem, "folder": str(notebook.parent), "environment": environment}
+    ours |= {"owner": owner, "say": say}
     try:
         papermill.execute_notebook(
-            str(notebook),
-            str(output),
-            parameters=dict(values),
-            engine_name=_ENGINE,
-            progress_bar=False,
-            title=notebook.stem,
-            folder=str(notebook.parent),
-            environment=environment,
-            owner=owner,
-            say=say,
+            str(notebook), str(output), dict(values), engine_name=_ENGINE, progress_bar=False, **ours
         )
     except PapermillExecutionError as error:
-        message = f"{notebook.name}, code cell {error.exec_count}: {error.ename}: {_short(error.evalue)}"
+        why = error.evalue if len(error.evalue) <= 600 else f"{error.evalue[:600]} …"
+        message = f"{notebook.name}, code cell {error.exec_count}: {error.ename}: {why}"
         raise NotebookError(message) from None
     except DeadKernelError:
         raise NotebookError(
@@ -96,10 +80,7 @@ def execute(
 
 
 def kill_kernels(owner: str | None = None) -> None:
-    """End the kernels of the notebooks that this process is executing, all or one owner's.
-
-    Each execution then fails.
-    """
+    """End the kernels of what this process is executing, all or one owner's; each execution then fails."""
     for client, whose in list(_running.items()):
         process = getattr(getattr(client.km, "provisioner", None), "process", None)  # none before its start
         if process is not None and owner in (None, whose):
@@ -134,7 +115,8 @@ class _Engine(NBClientEngine):
             nonlocal number
             if cell.cell_type == "code":
                 number += 1
-                say(f"{title}: cell {number}/{total}  {_first_line(cell)}", True)
+                first_line = cell.source.strip().partition("\n")[0]
+                say(f"{title}: cell {number}/{total}  {first_line}", True)
             start(cell, index, **more)
 
         nb_man.cell_start = cell_start
@@ -162,11 +144,3 @@ class _Engine(NBClientEngine):
 
 
 papermill_engines.register(_ENGINE, _Engine)
-
-
-def _first_line(cell: nbformat.NotebookNode) -> str:
-    return cell.source.strip().partition("\n")[0]
-
-
-def _short(message: str, limit: int = 600) -> str:
-    return message if len(message) <= limit else f"{message[:limit]} …"

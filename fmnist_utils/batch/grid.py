@@ -47,10 +47,7 @@ class Notebook:
 
 
 def values(text: str) -> list[Any]:
-    """The values of a parameter: ``32,64,128``, ``0..4`` (both ends included) or a single one.
-
-    What is no Python literal is text.
-    """
+    """A parameter's values: ``32,64,128``, ``0..4`` (with both ends) or one; what is no literal is text."""
     found: list[Any] = []
     for part in text.split(","):
         bounds = re.fullmatch(r"\s*(-?\d+)\.\.(-?\d+)\s*", part)
@@ -80,11 +77,9 @@ def product(choices: Mapping[str, Sequence[Any]]) -> list[Run]:
 
 
 def read(path: Path) -> list[Run]:
-    """Runs from a file.
+    """Runs from a file: CSV, with the names in the first line and a run in each other; or YAML.
 
-    Args:
-        path: YAML with a grid (for each name a value, a list of values or a range such as ``0..4``) or a
-            list of grids; or CSV with the names in the first line and a run in each other.
+    YAML has a grid (for each name a value, a list of values or a range such as ``0..4``), or a list of them.
 
     Raises:
         ParameterError: the file says neither.

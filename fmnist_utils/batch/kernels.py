@@ -47,12 +47,9 @@ class _Provisioner(LocalProvisioner):
     async def launch_kernel(self, cmd: list[str], **options: Any):
         environment = options["env"]
         if can_fork() and MODULE in cmd and cmd[0] == sys.executable:
-            self.process: Any = _nursery(environment.get("OMP_NUM_THREADS", "")).fork(
-                argv=cmd[cmd.index(MODULE) + 1 :],
-                cwd=str(options.get("cwd") or Path.cwd()),
-                env=environment,
-                computes=COMPUTES in environment,
-            )
+            nursery = _nursery(environment.get("OMP_NUM_THREADS", ""))
+            order = {"argv": cmd[cmd.index(MODULE) + 1 :], "cwd": str(options.get("cwd") or Path.cwd())}
+            self.process: Any = nursery.fork(**order, env=environment, computes=COMPUTES in environment)
             self.pid = self.pgid = self.process.pid
         else:  # or it is another language's, another environment's
             await super().launch_kernel(cmd, **options)
@@ -72,15 +69,10 @@ class _Nursery:
 
     def __init__(self, environment: dict[str, str]) -> None:
         self._lock = threading.Lock()
-        self._process: Any = subprocess.Popen(
-            [sys.executable, "-P", "-m", "fmnist_utils.batch.nursery"],
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            start_new_session=True,
-        )
+        command = [sys.executable, "-P", "-m", "fmnist_utils.batch.nursery"]
+        pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        pipes |= {"text": True, "start_new_session": True}
+        self._process: Any = subprocess.Popen(command, env=environment, **pipes)
 
     def fork(self, **order: Any) -> "_Forked":
         with self._lock, suppress(BrokenPipeError):

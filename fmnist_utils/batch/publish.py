@@ -17,11 +17,7 @@ KEPT_METADATA = ("tags", "jupyter", "scrolled")
 
 
 def publish(folder: Path, project: Path = files.PROJECT) -> None:
-    """Copy a run's notebooks, figures and table into the project, all or none.
-
-    Args:
-        folder: a complete run of the whole series with its default parameters.
-        project: the project's folder.
+    """Copy notebooks, figures and table of a complete default run of the series into the project, all or none.
 
     Raises:
         BatchError: the run is not complete, has parameters, or its notebooks were edited since; or the
@@ -57,10 +53,9 @@ def _prepare(folder: Path, project: Path, prepared: Path, state: dict[str, Any])
     for ending in (".md", ".json"):
         shutil.copyfile(folder / f"results{ending}", prepared / "results" / f"published{ending}")
     files.write_json(prepared / "results" / series.SECONDS.name, state["seconds"])
-    table = (folder / "results.md").read_text(encoding="utf-8")
-    table = f"{table.strip()}\n\n{replicates_table()}"
-    readme = with_table((project / "README.md").read_text(encoding="utf-8"), table)
-    files.write_text(prepared / "README.md", readme)
+    table = (folder / "results.md").read_text(encoding="utf-8").strip()
+    readme = (project / "README.md").read_text(encoding="utf-8")
+    files.write_text(prepared / "README.md", with_table(readme, f"{table}\n\n{replicates_table()}"))
 
 
 def cleaned(path: Path) -> nbformat.NotebookNode:

@@ -8,8 +8,7 @@ import pandas as pd
 from fmnist_utils.batch import series
 from fmnist_utils.support import files, formatting
 
-# What Keras measures after each epoch.
-CURVES = ("accuracy", "loss", "val_accuracy", "val_loss")
+CURVES = ("accuracy", "loss", "val_accuracy", "val_loss")  # what Keras measures after each epoch
 # What notebooks measure of finished models: of the training images, and ``evaluation.scores_to_keep``.
 FINISHED = (
     *("fitted_accuracy", "fitted_loss", "test_accuracy", "test_loss", "calibration_error", "temperature"),
@@ -17,13 +16,8 @@ FINISHED = (
 )
 # What a model's metrics.json has and the table keeps, and what it is called there. A parameter of the same
 # name, in whichever case (spreadsheets and databases may not tell them apart), gets an underscore.
-METRICS = {
-    "name": "model_name",
-    "parameters": "weights",
-    "precision": "dtype_policy",
-    **{name: name for name in CURVES + FINISHED},
-    "seconds": "training_seconds",
-}
+METRICS = {"name": "model_name", "parameters": "weights", "precision": "dtype_policy"}
+METRICS |= {name: name for name in CURVES + FINISHED} | {"seconds": "training_seconds"}
 SCORE = "val_accuracy"  # never the test accuracy: a ranking is a choice
 SHOWN = 20  # set-ups in the printed ranking and its picture
 
@@ -55,12 +49,8 @@ def write_table(folder: Path) -> pd.DataFrame:
 def ranking(found: pd.DataFrame) -> pd.DataFrame:
     """Set-ups by their mean validation accuracy over seeds, best first.
 
-    Args:
-        found: from ``table``. Runs of code that was changed since are left out.
-
-    Returns:
-        The notebook, the model, the parameters that vary (without SEED), and ``mean``, ``sd``, ``low``,
-        ``high`` and ``runs``.
+    Runs of code that was changed since are left out. Columns: the notebook, the model, the parameters that
+    vary (without SEED), and ``mean``, ``sd``, ``low``, ``high`` and ``runs``.
     """
     newest = trained(found)
     groups = newest.groupby(["notebook", "model_name", *varied(newest)], sort=False, dropna=False)[SCORE]
@@ -82,10 +72,7 @@ def trained(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def write(folder: Path) -> str:
-    """Write table, ranking and pictures of a sweep (``results.*``, ``report.md``, ``figures/``).
-
-    Returns:
-        The report, in Markdown.
+    """Write a sweep's ``results.csv``, ``report.md`` and ``figures/``; returns the report, in Markdown.
 
     Raises:
         RefusedError: there are no runs.
@@ -97,8 +84,10 @@ def write(folder: Path) -> str:
     newest = trained(found)
     if len(newest):
         ranked = ranking(found)
-        lines.append(_markdown(ranked))
-        _draw(newest, ranked, folder)
+        names = ranked.columns[:-5]  # the last five are statistics
+        keys = [name for name in names if name == "model_name" or ranked[name].nunique() > 1]
+        lines.append(_markdown(ranked, keys))
+        _draw(newest, ranked, keys, folder)
     failed = found[found["status"] == "failed"]
     lines += [f"failed: {run.run}: {run.error}" for run in failed.itertuples()]
     text = "\n\n".join(lines)
@@ -116,17 +105,9 @@ def _rows(state: dict[str, Any], columns: dict[str, str]) -> list[dict[str, Any]
 
 def _common(state: dict[str, Any]) -> dict[str, Any]:
     """What the rows of a run share, but for its parameters."""
-    return {
-        "run": state["key"],
-        "notebook": state["notebook"],
-        "program": state["program"],
-        "status": state["status"],
-        "seconds": state["seconds"],
-        "started": state["started"],
-        **state.get("environment", {}),
-        "error": state.get("error"),
-        "executed": f"runs/{state['key']}/notebook.ipynb",
-    }
+    names = ("notebook", "program", "status", "seconds", "started")
+    common = {"run": state["key"]} | {name: state[name] for name in names} | state.get("environment", {})
+    return common | {"error": state.get("error"), "executed": f"runs/{state['key']}/notebook.ipynb"}
 
 
 def _counts(found: pd.DataFrame) -> str:
@@ -139,12 +120,10 @@ def _counts(found: pd.DataFrame) -> str:
     return f"{text} Left out of the ranking: {older} of code that was changed since." if older else text
 
 
-def _markdown(ranked: pd.DataFrame) -> str:
-    names = [name for name in ranked.columns if name not in ("mean", "sd", "low", "high", "runs")]
-    names = [name for name in names if name == "model_name" or ranked[name].nunique() > 1]
-    header = [*names, "validation accuracy (mean ± sd)", "range", "seeds"]
+def _markdown(ranked: pd.DataFrame, keys: list[str]) -> str:
+    header = [*keys, "validation accuracy (mean ± sd)", "range", "seeds"]
     rows = [
-        [str(row[name]) for name in names]
+        [str(row[name]) for name in keys]
         + [_mean(row), f"{row['low']:.4f} to {row['high']:.4f}", str(row["runs"])]
         for _, row in ranked.head(SHOWN).iterrows()
     ]
@@ -157,20 +136,14 @@ def _mean(row: pd.Series) -> str:
     return f"{row['mean']:.4f}{deviation}"
 
 
-def _draw(trained: pd.DataFrame, ranked: pd.DataFrame, folder: Path) -> None:
+def _draw(trained: pd.DataFrame, ranked: pd.DataFrame, keys: list[str], folder: Path) -> None:
     """The ranking, and for each parameter that varies the validation accuracy by its values."""
     from fmnist_utils import plots
 
-    keys = [
-        name
-        for name in ranked.columns
-        if name in trained and (name == "model_name" or ranked[name].nunique() > 1)
-    ]
     scores = dict(list(trained[SCORE].groupby(_labels(trained, keys))))
     points = {label: list(scores[label]) for label in _labels(ranked.head(SHOWN), keys)}
-    figures = {
-        "ranking": plots.strip_plot(points, "Validation accuracy", "Every run, mean and standard deviation")
-    }
+    title = "Every run, mean and standard deviation"
+    figures = {"ranking": plots.strip_plot(points, "Validation accuracy", title)}
     figures |= {name: plots.point_plot(trained, name, SCORE, "model_name") for name in varied(trained)}
     for name, figure in figures.items():
         plots.save(figure, folder / "figures" / f"{name}.png")

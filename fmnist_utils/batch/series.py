@@ -8,7 +8,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from fmnist_utils import parameters, runs
@@ -49,11 +48,7 @@ def parse(pairs: Sequence[Sequence[str]]) -> dict[str, Any]:
 
 
 def plan(notebooks: Sequence[Path], given: Mapping[str, Any]) -> dict[Path, dict[str, Any]]:
-    """Which notebook gets which parameters.
-
-    Args:
-        notebooks: what is to run.
-        given: parameters; each goes to the notebooks that define it.
+    """Which notebook gets which of the given parameters: each goes to the notebooks that define it.
 
     Raises:
         BatchError: a name that no notebook defines.
@@ -86,19 +81,11 @@ def new_folder() -> Path:
 
 
 def run(notebooks: Sequence[Path], given: Mapping[str, Any], folder: Path, jobs: int = 1) -> Path:
-    """Execute notebooks into a fresh run folder, and write its table of results.
+    """Execute notebooks into a new or empty folder, and write its table of results; returns the folder.
 
-    ``run.json`` says "running" until the end, then "complete" or "failed". A notebook that fails is kept
-    as far as it came; those beside it are stopped, those after it are not run.
-
-    Args:
-        notebooks: paths, begun in this order; several at a time, those that take longest first.
-        given: parameters by name.
-        folder: a folder that does not exist yet, or an empty one.
-        jobs: how many notebooks are executed at a time; they share the processor's cores.
-
-    Returns:
-        ``folder``.
+    One at a time, they are begun in their order; ``jobs`` at a time, those that take longest first, and they
+    share the processor's cores. ``run.json`` says "running" until the end, then "complete" or "failed". A
+    notebook that fails is kept as far as it came; those beside it are stopped, those after it are not run.
 
     Raises:
         BatchError: the folder is in use, a parameter is unknown, ``jobs`` is below 1, or a cell failed.
@@ -108,13 +95,8 @@ def run(notebooks: Sequence[Path], given: Mapping[str, Any], folder: Path, jobs:
         raise RefusedError(f"jobs is {jobs}; at least one notebook at a time is needed.")
     planned = plan(notebooks, given)
     folder = folder.expanduser().resolve()
-    state: dict[str, Any] = {
-        "status": "running",
-        "started": runs.now(),
-        "notebooks": [notebook.name for notebook in notebooks],
-        "parameters": dict(given),
-        "seconds": {},
-    }
+    state: dict[str, Any] = {"status": "running", "started": runs.now()}
+    state |= {"notebooks": [path.name for path in notebooks], "parameters": dict(given), "seconds": {}}
     _claim(folder, state)
     try:
         _execute_all(planned, folder, jobs, state["seconds"])
@@ -147,30 +129,16 @@ def write_results(folder: Path) -> str:
 
 def results_table(metrics: Sequence[Mapping[str, Any]]) -> str:
     """A Markdown table of models: set-up, accuracies and loss."""
-    header = [
-        "model",
-        "parameters",
-        "epochs",
-        "batch",
-        "training",
-        "validation",
-        "test (95% interval)",
-        "test loss",
-    ]
+    header = ["model", "parameters", "epochs", "batch"]
+    header += ["training", "validation", "test (95% interval)", "test loss"]
 
     def row(m: Mapping[str, Any]) -> list[str]:
-        tested = "test_accuracy" in m
+        shown = [m["name"], f"{m['parameters']:,}", str(m["epochs"]), str(m["batch_size"])]
+        shown += [f"{m['accuracy']:.2%}", f"{m['val_accuracy']:.2%}"]
+        if "test_accuracy" not in m:
+            return [*shown, "–", "–"]
         low, high = m.get("test_interval", (0, 0))
-        return [
-            m["name"],
-            f"{m['parameters']:,}",
-            str(m["epochs"]),
-            str(m["batch_size"]),
-            f"{m['accuracy']:.2%}",
-            f"{m['val_accuracy']:.2%}",
-            f"{m['test_accuracy']:.2%} ({low:.1%} to {high:.1%})" if tested else "–",
-            f"{m['test_loss']:.3f}" if tested else "–",
-        ]
+        return [*shown, f"{m['test_accuracy']:.2%} ({low:.1%} to {high:.1%})", f"{m['test_loss']:.3f}"]
 
     return formatting.markdown_table(header, map(row, metrics))
 
@@ -197,16 +165,12 @@ def _claim(folder: Path, state: Mapping[str, Any]) -> None:
         raise RefusedError(f"{folder} belongs to another run. Name another folder with --to.") from None
 
 
-def _settings(folder: Path, jobs: int) -> dict[str, str]:
-    """Environment variables for the kernels of a run."""
-    return {"FMNIST_RUNS_DIR": str(folder), "OMP_NUM_THREADS": str(cores.per_process(jobs))} | data_folder()
-
-
 def _execute_all(
     planned: Mapping[Path, dict[str, Any]], folder: Path, jobs: int, seconds: dict[str, float]
 ) -> None:
     """Execute notebooks, several at a time; ``seconds`` gets what each took. The first failure ends all."""
-    environment = _settings(folder, min(jobs, len(planned)))
+    threads = cores.per_process(min(jobs, len(planned)))
+    environment = {"FMNIST_RUNS_DIR": str(folder), "OMP_NUM_THREADS": str(threads)} | data_folder()
     waiting = list(planned) if jobs == 1 else longest_first(planned)
     running: dict[Future, Path] = {}
     with ThreadPoolExecutor(jobs) as pool:
@@ -223,26 +187,23 @@ def _execute_all(
 
 
 def _stop(futures: Iterable[Future]) -> None:
+    from fmnist_utils.batch import engine
+
     not_done = set(futures)
     while not_done:  # again and again: a kernel may have been about to start
         with suppress(KeyboardInterrupt):  # a second Ctrl-C must not leave kernels behind
-            _engine().kill_kernels()
+            engine.kill_kernels()
             not_done = wait(futures, timeout=0.5).not_done
 
 
 def _execute(notebook: Path, values: Mapping[str, Any], folder: Path, environment: Mapping[str, str]) -> float:
     """Execute one notebook; returns the seconds it took."""
-    engine, output = _engine(), folder / "notebooks" / notebook.name
+    from fmnist_utils.batch import engine  # not before: papermill takes a second or two to import
+
+    output = folder / "notebooks" / notebook.name
     try:
         seconds = engine.execute(notebook, output, values, environment)
     except engine.NotebookError as error:
         raise BatchError(f"{error}\nThe notebook is kept as far as it came: {output}") from None
     engine.say(f"{notebook.stem}: done in {formatting.duration(seconds)}")
     return seconds
-
-
-def _engine() -> ModuleType:
-    """Imported when something is executed: papermill and what it checks notebooks with take a second or two."""
-    from fmnist_utils.batch import engine
-
-    return engine

@@ -15,8 +15,7 @@ import statistics
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,19 +32,12 @@ STARTUP = 5.0  # seconds of a run that do not depend on how much is trained, for
 
 @dataclass
 class Sweep:
-    """A notebook, its planned runs and their folder.
-
-    Attributes:
-        notebook: what is run.
-        folder: where the results go.
-        planned: each run's parameters, defaults included, by key.
-        done, failed: the keys of the runs that ended.
-    """
+    """A notebook, its planned runs and the folder for their results."""
 
     notebook: grid.Notebook
     folder: Path
-    planned: dict[str, grid.Run]
-    done: set[str] = field(default_factory=set)
+    planned: dict[str, grid.Run]  # each run's parameters, defaults included, by key
+    done: set[str] = field(default_factory=set)  # the keys of the runs that ended
     failed: set[str] = field(default_factory=set)
 
     @property
@@ -71,10 +63,7 @@ def default_folder(notebook: grid.Notebook) -> Path:
 def run(sweep: Sweep, scheduler: str | None = None, jobs: int = 1) -> None:
     """Do what is left of a sweep; a run that fails is in ``sweep.failed`` afterwards.
 
-    Args:
-        sweep: from ``open_folder``.
-        scheduler: address of a Dask scheduler; None starts workers on this machine.
-        jobs: how many of them.
+    Without the address of a Dask scheduler, it starts ``jobs`` workers on this machine.
 
     Raises:
         RefusedError: another sweep has the folder, or a worker cannot do these runs.
@@ -83,7 +72,8 @@ def run(sweep: Sweep, scheduler: str | None = None, jobs: int = 1) -> None:
     from fmnist_utils.batch import report  # not before: pandas and Dask take a second to import
 
     with _exclusively(sweep.folder):
-        _clear(sweep.folder)
+        for unfinished in (sweep.folder / "runs").glob(".*"):  # what a killed sweep had begun to write
+            files.discard(unfinished)
         state: dict[str, Any] = {"status": "running", "notebook": sweep.notebook.name, "started": runs.now()}
         state |= {"runs": list(sweep.planned), "host": platform.node(), "process": os.getpid()}
         files.write_json(sweep.folder / "sweep.json", state)
@@ -98,12 +88,7 @@ def run(sweep: Sweep, scheduler: str | None = None, jobs: int = 1) -> None:
 
 
 def described(sweep: Sweep, jobs: int) -> str:
-    """What a sweep would do: its runs, and roughly how long those that are left would take.
-
-    Args:
-        sweep: from ``open_folder``.
-        jobs: how many runs would go on at a time.
-    """
+    """What a sweep would do: its runs, and roughly how long what is left would take, ``jobs`` at a time."""
     defaults = sweep.notebook.defaults
     names = [name for name in defaults if any(run[name] != defaults[name] for run in sweep.planned.values())]
     lines = [
@@ -214,27 +199,15 @@ def _record(sweep: Sweep, result: Any) -> None:
     (sweep.done if result.state["status"] == "complete" else sweep.failed).add(key)
 
 
-@contextmanager
-def _exclusively(folder: Path) -> Iterator[None]:
+def _exclusively(folder: Path) -> filelock.AcquireReturnProxy:
     """Keep another sweep out of the folder; the system frees the lock when this process ends, however."""
     folder.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(folder / ".lock", blocking=False)
     try:
-        lock.acquire()
+        return filelock.FileLock(folder / ".lock", blocking=False).acquire()
     except filelock.Timeout:
         raise series.RefusedError(
             f"Another sweep is writing into {folder}. Wait for it, or name another folder with --to."
         ) from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _clear(folder: Path) -> None:
-    """Delete what a killed sweep had begun to write."""
-    for unfinished in (folder / "runs").glob(".*"):
-        files.discard(unfinished)
 
 
 class _Progress:

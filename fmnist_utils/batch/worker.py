@@ -24,17 +24,10 @@ _KEPT = ("notebook.ipynb", "models/*/*", "*.csv", "test_labels.log")
 
 @dataclass(frozen=True)
 class Order:
-    """What a worker is asked to do.
-
-    Attributes:
-        key: the run's.
-        notebook: the notebook's name, without ending.
-        parameters: values for its parameters cell.
-        program, package: the fingerprints for which the key stands.
-    """
+    """A run that a worker is asked to do; its key stands for the fingerprints ``program`` and ``package``."""
 
     key: str
-    notebook: str
+    notebook: str  # its name, without ending
     parameters: dict[str, Any]
     program: str
     package: str
@@ -49,14 +42,9 @@ class Result:
 
 
 def execute(order: Order, text: str) -> Result:
-    """Execute one run in a folder of its own, which is deleted afterwards.
+    """Execute one run of a notebook, given as JSON, in a folder of its own, which is deleted afterwards.
 
-    Args:
-        order: what to run.
-        text: the notebook, as JSON.
-
-    Returns:
-        The run, "complete", or "failed" with its error and its notebook as far as it came.
+    The result is "complete", or "failed" with its error and its notebook as far as it came.
     """
     worker = distributed.get_worker()
     state: dict[str, Any] = {"key": order.key, "notebook": order.notebook, "program": order.program}
@@ -66,8 +54,11 @@ def execute(order: Order, text: str) -> Result:
         folder = Path(beside)
         try:
             _require(order.package)
+            source, output = folder / f"{order.notebook}.ipynb", folder / "notebook.ipynb"
+            source.write_text(text, encoding="utf-8")
+            variables = _limits(worker) | {"FMNIST_RUNS_DIR": str(folder)}
             with _ended_with_its_task(worker) as task:
-                _execute(order, text, folder, _limits(worker), task)
+                engine.execute(source, output, order.parameters, variables, owner=task, say=lambda *_: None)
             _require(order.package)  # it may have been edited meanwhile
             state |= {"status": "complete"}
         except Exception as error:  # whatever it is, it is this run's, and its notebook is worth keeping
@@ -96,14 +87,6 @@ def _require(package: str) -> None:
         )
 
 
-def _execute(order: Order, text: str, folder: Path, limits: dict[str, str], task: str) -> None:
-    source = folder / f"{order.notebook}.ipynb"
-    source.write_text(text, encoding="utf-8")
-    environment = limits | {"FMNIST_RUNS_DIR": str(folder)}
-    output = folder / "notebook.ipynb"
-    engine.execute(source, output, order.parameters, environment, owner=task, say=lambda *_: None)
-
-
 @contextmanager
 def _ended_with_its_task(worker: distributed.Worker) -> Iterator[str]:
     """Kill the kernel of this task, by whose key it goes, when nobody waits for the result any more."""
@@ -126,14 +109,9 @@ def _ended_with_its_task(worker: distributed.Worker) -> Iterator[str]:
 
 def environment() -> dict[str, Any]:
     """On what a run was executed, for its line in the table."""
-    packages = ("tensorflow", "keras", "numpy")
-    return {
-        "host": platform.node(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "processor": _processor(),
-        "cores": cores.available(),
-        "python": platform.python_version(),
-    } | {package: version(package) for package in packages}
+    found: dict[str, Any] = {"host": platform.node(), "system": f"{platform.system()} {platform.machine()}"}
+    found |= {"processor": _processor(), "cores": cores.available(), "python": platform.python_version()}
+    return found | {package: version(package) for package in ("tensorflow", "keras", "numpy")}
 
 
 def _limits(worker: distributed.Worker) -> dict[str, str]:

@@ -66,12 +66,8 @@ class InfoBatch(keras.callbacks.Callback):
 class InfoBatchModel(keras.Model):
     """A functional model that trains on batches of (images, labels, positions, weights).
 
-    Weighted metrics estimate what they would be over all images.
-
-    Args:
-        model: what to train; it shares its layers with this one.
-        chosen: told each image's loss.
-        loss: from labels and probabilities, (n, 10) both, to a loss an image, (n,).
+    Weighted metrics estimate what they would be over all images. It shares its layers with ``model``. ``loss``
+    makes of labels and probabilities, (n, 10) both, a loss for each image, (n,), which ``chosen`` is told.
     """
 
     def __init__(self, model: keras.Model, chosen: InfoBatch, loss: Callable) -> None:

@@ -94,10 +94,8 @@ def convolution(layer: keras.layers.Conv2D, inputs, kernel, bias):
     convolution (3 x 3 of them), takes more than twice as long as one matrix product of the patches under the
     kernel with the outputs' gradients.
 
-    Args:
-        layer: a built layer; padding "valid", strides and dilation 1, no groups, with a bias.
-        inputs: float, (n, height, width, channels).
-        kernel, bias: the layer's, or those of some of its filters.
+    The layer is built, with padding "valid", strides and dilation 1, no groups and a bias; ``inputs`` are
+    float, (n, height, width, channels); ``kernel`` and ``bias`` are its own, or those of some of its filters.
     """
     kernel, bias = tf.convert_to_tensor(kernel), tf.convert_to_tensor(bias)
     _, height, width, _ = layer.compute_output_shape(inputs.shape)
@@ -119,13 +117,7 @@ def _convolve_by_patches(inputs, kernel):
         patches = tf.concat([inputs[:, r : r + height, c : c + width] for r, c in offsets], axis=-1)
         patches = tf.reshape(patches, [-1, patches.shape[-1]])
         by_kernel = tf.matmul(patches, tf.reshape(upstream, [-1, filters]), transpose_a=True)
-        by_inputs = tf.raw_ops.Conv2DBackpropInput(
-            input_sizes=tf.shape(inputs),
-            filter=kernel,
-            out_backprop=upstream,
-            strides=[1, 1, 1, 1],
-            padding="VALID",
-        )
+        by_inputs = tf.nn.conv2d_transpose(upstream, kernel, tf.shape(inputs), strides=1, padding="VALID")
         return by_inputs, tf.reshape(by_kernel, kernel.shape)
 
     return _convolve(inputs, kernel), gradient

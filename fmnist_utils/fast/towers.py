@@ -17,26 +17,15 @@ _layers = keras.layers
 # Layers that treat each channel by itself, and each image by itself. Any other, also one
 # derived from them, gets the whole batch.
 _BY_CHANNEL = (_layers.AveragePooling2D, _layers.Dropout, _layers.MaxPooling2D, _layers.ReLU)
-_BY_IMAGE = (
-    *_BY_CHANNEL,
-    _layers.Activation,
-    _layers.Dense,
-    _layers.Flatten,
-    _layers.GlobalAveragePooling2D,
-)
+_BY_IMAGE = (*_BY_CHANNEL, _layers.Activation, _layers.Dense, _layers.Flatten, _layers.GlobalAveragePooling2D)
 
 
 def in_towers(model: keras.Model, towers: int) -> keras.Model:
     """A model with the same layers and results, computed in towers.
 
-    Args:
-        model: any model. One that is not Sequential, not built, or whose layers add to the loss or share
-            masks between images comes back as it is.
-        towers: into how many parts the work is cut.
-
-    Returns:
-        A model that shares its layers with ``model``: training one trains the other. The results differ
-        by rounding only; dropout draws for each part.
+    It shares its layers with ``model``: training one trains the other. The results differ by rounding only;
+    dropout draws for each part. A model that is not Sequential, not built, or whose layers add to the loss or
+    share masks between images comes back as it is.
     """
     if type(model) is not keras.Sequential or not model.built or not all(map(_can_be_cut, model.layers)):
         return model
@@ -61,14 +50,8 @@ def ghost_batches(model: keras.Model, towers: int) -> keras.Model:
     """A model that takes each batch in parts, a tower for each: the towers never wait for each other.
 
     Unlike ``in_towers`` this changes what batch normalization computes: its moments are those of a part, so
-    the model trains as with smaller batches ("ghost batches", Hoffer et al. 2017, arXiv 1705.08741).
-
-    Args:
-        model: any built model with one input and one output.
-        towers: into how many parts a batch is cut.
-
-    Returns:
-        A model that shares its layers with ``model``: training one trains the other.
+    the model trains as with smaller batches ("ghost batches", Hoffer et al. 2017, arXiv 1705.08741). It shares
+    its layers with ``model``, any built one with one input and one output: training one trains the other.
     """
     images = keras.Input(model.input_shape[1:], dtype=model.inputs[0].dtype)
     joined = _layers.Concatenate(axis=_IMAGES, autocast=False)([model(part) for part in _Cut(towers)(images)])

@@ -39,8 +39,7 @@ def fresh(model: "keras.Model") -> "keras.Model":
 def require_keepable(model: "keras.Model") -> None:
     """Try to build a model a second time, to save and to load it, so that no training is lost at its end.
 
-    Args:
-        model: from images, (n, 28, 28, 1), to probabilities, (n, 10).
+    The model goes from images, (n, 28, 28, 1), to probabilities, (n, 10).
 
     Raises:
         ModelError: it does not work, or what comes back is another model.
@@ -81,11 +80,9 @@ def refuse_lambdas(model: "keras.Model") -> None:
 
 
 def load(path: Path, like: "keras.Model | None" = None) -> "keras.Model":
-    """Read a saved model; nothing that the file holds is executed.
+    """Read a saved model, a ``.keras`` file; nothing that it holds is executed.
 
-    Args:
-        path: a ``.keras`` file.
-        like: a model of the same architecture; then only the weights are read.
+    With ``like``, a model of the same architecture, only the weights are read.
     """
     import keras
 
@@ -124,12 +121,10 @@ def _anew(layer: "keras.Layer") -> "keras.Layer":
     config, kind = layer.get_config(), type(layer)
     if not keys.is_readers(kind.__init__) or keys.is_readers(kind.from_config.__func__):
         return kind.from_config(config)
-    parameters = inspect.signature(kind.__init__).parameters.values()
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+    parameters = inspect.signature(kind.__init__).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         return kind.from_config(config)
-    made = kind(
-        **{parameter.name: config[parameter.name] for parameter in parameters if parameter.name in config}
-    )
+    made = kind(**{name: config[name] for name in parameters if name in config})
     made.trainable = layer.trainable
     return made
 
@@ -175,10 +170,8 @@ def _require_same(model: "keras.Model", again: "keras.Model") -> None:
             found = keys.layer(second)
             for attribute, value in keys.layer(first).items():
                 if found.get(attribute) != value:
-                    raise ModelError(
-                        f"{model.name}: built a second time, the layer {first.name} has another {attribute}. "
-                        f"{_GIVES_BACK}"
-                    )
+                    what = f"built a second time, the layer {first.name} has another {attribute}"
+                    raise ModelError(f"{model.name}: {what}. {_GIVES_BACK}")
 
 
 def _require_same_answers(model: "keras.Model", again: "keras.Model") -> None:

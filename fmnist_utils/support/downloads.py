@@ -43,26 +43,17 @@ def with_apt(folder: Path) -> Path:
             *("-o", f"Dir::Cache={folder / 'cache'}"),
             *("-o", "APT::Sandbox::User=root"),  # apt's own user may not enter this folder
         ]
-        _run(
-            ["apt-get", *APT_PATIENCE, *private, "update"], folder, check=False
-        )  # one bad list spoils its status
+        # One bad list spoils its status, so that is not checked.
+        _run(["apt-get", *APT_PATIENCE, *private, "update"], folder, check=False)
         _run(["apt-get", *APT_PATIENCE, *private, "download", PACKAGE], folder)
     (package,) = folder.glob("*.deb")
     _run(["dpkg-deb", "-x", str(package), str(folder / "unpacked")], folder)
     return folder / "unpacked" / SYSTEM_DIR.relative_to("/")
 
 
-def _run(
-    command: list[str], folder: Path, environment: dict[str, str] | None = None, check: bool = True
-) -> None:
+def _run(command: list[str], folder: Path, env: dict[str, str] | None = None, check: bool = True) -> None:
     subprocess.run(
-        command,
-        cwd=folder,
-        env=environment,
-        timeout=DOWNLOAD_SECONDS,
-        check=check,
-        capture_output=True,
-        text=True,
+        command, cwd=folder, env=env, timeout=DOWNLOAD_SECONDS, check=check, capture_output=True, text=True
     )
 
 

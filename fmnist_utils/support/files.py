@@ -51,14 +51,9 @@ def locked(target: Path) -> Iterator[None]:
 
 
 def store(target: Path, fill: Callable[[Path], None]) -> Path:
-    """Make the folder ``target`` whole or not at all.
+    """Make the folder ``target`` whole or not at all, and return it.
 
-    Args:
-        target: the folder's final place. If another process got there first, its folder stays.
-        fill: writes the content into the folder it is given.
-
-    Returns:
-        ``target``.
+    ``fill`` writes the content into the folder it is given. If another process was first, its folder stays.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))

@@ -67,10 +67,8 @@ def package_now() -> str:
     return hashed(codes(path for path in modules if path.parent.name != "batch"))
 
 
-@cache
-def package() -> str:
-    """``package_now`` when this was first asked."""
-    return package_now()
+# As it was when first asked: a sweep has one key for its package, though the files may be edited meanwhile.
+package = cache(package_now)
 
 
 def program(cells: Sequence[str]) -> str:
@@ -79,12 +77,7 @@ def program(cells: Sequence[str]) -> str:
 
 
 def run(cells: Sequence[str], parameters: Mapping[str, Any]) -> str:
-    """The key of a notebook's run.
-
-    Args:
-        cells: the sources of its code cells.
-        parameters: the values that it runs with, defaults included.
-    """
+    """The key of a notebook's run: of its code cells and the parameters it runs with, defaults included."""
     return hashed([program(cells), sorted(parameters.items())])
 
 
@@ -101,6 +94,5 @@ def _imports(path: Path) -> set[Path]:
     places = [PACKAGE.parent.joinpath(*name.split(".")) for name in names]
     files = {place.with_suffix(".py") for place in places} | {place / "__init__.py" for place in places}
     plumbing = PACKAGE / "support"
-    return {file for file in files if file.is_file() and file.parent not in (PACKAGE.parent, plumbing)} - {
-        PACKAGE / "__init__.py"
-    }
+    files -= {PACKAGE / "__init__.py"}
+    return {file for file in files if file.is_file() and file.parent not in (PACKAGE.parent, plumbing)}

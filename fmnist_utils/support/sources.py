@@ -27,7 +27,6 @@ from fmnist_utils.support import downloads
 
 log = logging.getLogger("fmnist_utils")
 
-
 Arrays = dict[str, np.ndarray]
 
 
@@ -78,14 +77,10 @@ FILES = {
 
 
 def load_arrays(directory: str | Path | None = None) -> Arrays:
-    """The four arrays, verified, from the first source that has them.
+    """The four uint8 arrays, verified, under the keys of ``FILES``, from the first source that has them.
 
-    Args:
-        directory: a folder with the four IDX files, gzipped or not. ``FMNIST_DATA_DIR`` stands in for
-            it. A folder that is named is the only source: if it is bad, nothing else is tried.
-
-    Returns:
-        uint8 arrays under the keys of ``FILES``.
+    ``directory`` has the four IDX files, gzipped or not; ``FMNIST_DATA_DIR`` stands in for it. A folder that
+    is named is the only source: if it is bad, nothing else is tried.
 
     Raises:
         DataError: says which file is wrong, where it was looked for and what to do.
@@ -101,21 +96,15 @@ def load_arrays(directory: str | Path | None = None) -> Arrays:
 
 
 def fetch() -> Path:
-    """Bring the verified cache into being, and say where it is.
-
-    Returns:
-        The cache file, or the folder that ``FMNIST_DATA_DIR`` names, checked.
+    """Bring the verified cache into being; returns its file, or the folder ``FMNIST_DATA_DIR`` names, checked.
 
     Raises:
         DataError: as ``load_arrays``; also if the cache cannot be written.
     """
     arrays, from_cache = _find(None)
-    named = _named(None)
-    if named:
+    if named := _named(None):
         return named
-    if not from_cache:
-        write_cache(arrays)
-    return cache_file()
+    return cache_file() if from_cache else write_cache(arrays)
 
 
 def cache_file() -> Path:
@@ -188,8 +177,7 @@ def _named(directory: str | Path | None) -> Path | None:
 
 def _find(directory: str | Path | None) -> tuple[Arrays, bool]:
     """The arrays, and whether they came from the cache."""
-    named = _named(directory)
-    if named:
+    if named := _named(directory):
         try:
             return read_folder(named), False
         except DataError as error:
@@ -203,7 +191,12 @@ def _find(directory: str | Path | None) -> tuple[Arrays, bool]:
             return read_cache(), True
     except (DataError, OSError) as error:
         _pass_over(str(error), tried)
-    for source in (_from_keras_cache, _from_system, _from_keras_download, _from_debian):
+    for source in (
+        _from_keras_cache,
+        lambda: _read_existing(downloads.SYSTEM_DIR, "the system copy"),
+        lambda: _download("through Keras", downloads.with_keras),
+        _from_debian,
+    ):
         try:
             return source(), False
         except _NotThereError as absence:
@@ -232,18 +225,10 @@ def _from_keras_cache() -> Arrays:
     return _read_existing(home / "datasets" / "fashion-mnist", "Keras's cache")
 
 
-def _from_system() -> Arrays:
-    return _read_existing(downloads.SYSTEM_DIR, "the system copy")
-
-
 def _read_existing(folder: Path, what: str) -> Arrays:
     if not folder.is_dir():
         raise _NotThereError(f"{what}: there is no {folder}")
     return read_folder(folder)
-
-
-def _from_keras_download() -> Arrays:
-    return _download("through Keras", downloads.with_keras)
 
 
 def _from_debian() -> Arrays:
@@ -263,17 +248,10 @@ def _download(how: str, fill: Callable[[Path], Path]) -> Arrays:
 
 
 def _read_idx(folder: Path, file: IdxFile) -> np.ndarray:
-    path, content = _read_content(folder, file)
-    if hashlib.sha256(content).hexdigest() != file.sha256:
-        raise DataError(f"{path} is not Fashion-MNIST's: {_diagnose(content, file)}")
-    return np.frombuffer(content, np.uint8, offset=len(file.header)).reshape(file.shape)
-
-
-def _read_content(folder: Path, file: IdxFile) -> tuple[Path, bytes]:
     zipped, plain = folder / f"{file.name}.gz", folder / file.name
     path = zipped if zipped.exists() else plain
     try:
-        return path, gzip.decompress(path.read_bytes()) if path is zipped else path.read_bytes()
+        content = gzip.decompress(path.read_bytes()) if path is zipped else path.read_bytes()
     except FileNotFoundError:
         raise DataError(f"{zipped} is missing (also without .gz). Expected: {_expected_names()}") from None
     except (EOFError, zlib.error) as error:
@@ -282,6 +260,9 @@ def _read_content(folder: Path, file: IdxFile) -> tuple[Path, bytes]:
         raise DataError(f"{path} is no sound gzip file ({error}). Delete it and fetch it again") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror})") from error
+    if hashlib.sha256(content).hexdigest() != file.sha256:
+        raise DataError(f"{path} is not Fashion-MNIST's: {_diagnose(content, file)}")
+    return np.frombuffer(content, np.uint8, offset=len(file.header)).reshape(file.shape)
 
 
 def _diagnose(content: bytes, file: IdxFile) -> str:
