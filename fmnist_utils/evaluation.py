@@ -68,9 +68,9 @@ class Predictions:
 
 
 def wilson_interval(correct: np.ndarray, confidence: float = 0.95) -> Interval:
-    """An accuracy with its Wilson interval (scipy.stats.binomtest), from bool, shape (n,).
+    """An accuracy with its Wilson interval (scipy.stats.binomtest).
 
-    ``confidence`` is how often such an interval holds the true accuracy.
+    ``correct`` is bool, shape (n,); ``confidence`` is how often such an interval holds the true accuracy.
     """
     result = stats.binomtest(int(correct.sum()), len(correct))
     bounds = result.proportion_ci(confidence, method="wilson")
@@ -102,8 +102,8 @@ def mean_interval(values: Values, confidence: float = 0.95) -> Interval:
 def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
     """Exact McNemar test: could two models err equally often, given the images on which they differ?
 
-    From on which of the same images each model succeeded, bool, shape (n,), to the two-sided p-value; 1 if
-    they differ on no image.
+    ``first`` and ``second``, bool, shape (n,), say on which of the same images each model succeeded. Returns
+    the two-sided p-value; 1 if they differ on no image.
     """
     only_first = int((first & ~second).sum())
     differing = only_first + int((~first & second).sum())

@@ -103,7 +103,7 @@ def predictions(
 ) -> Figure:
     """A grid of images with predicted and true class; the wrong ones framed and marked with a cross.
 
-    Classes are 0 to 9, shape (n,), pictures of shape (n, 28, 28), ``size`` inches each.
+    ``pictures`` have the shape (n, 28, 28), ``size`` inches each; ``true`` and ``predicted`` are classes, (n,).
     """
     wrong = np.asarray(true) != np.asarray(predicted)
     titles = [

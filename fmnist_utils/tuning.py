@@ -44,8 +44,8 @@ def one_cycle(
 def read_study(trials: pd.DataFrame, space: dict[str, optuna.distributions.BaseDistribution]) -> optuna.Study:
     """A search that was kept as a table, as lesson 6 writes it, as a study again.
 
-    It has a row a trial: ``value``, ``state``, and ``params_NAME`` for each name of ``space``, which says from
-    what the parameters were drawn.
+    ``trials`` has a row a trial: ``value``, ``state``, and ``params_NAME`` for each name of ``space``, which
+    says from what the parameters were drawn.
     """
     import optuna  # not before: it takes a second to import, and most runs of a sweep search nothing
 

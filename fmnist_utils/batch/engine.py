@@ -52,8 +52,8 @@ def execute(
     """Execute a notebook with papermill, in the notebook's folder; returns the seconds it took.
 
     ``output`` is written after each cell. ``values`` are for the parameters cell; ``environment`` is for the
-    kernel, beside the variables of this process. ``kill_kernels`` can end the kernel by its ``owner``, for
-    whom it is; ``say`` is told what passes.
+    kernel, beside the variables of this process. ``owner`` is for whom it is: ``kill_kernels`` can end one
+    owner's kernel. ``say`` is told what passes.
 
     Raises:
         NotebookError: a cell failed, or the kernel died or did not start; ``output`` holds what came before.
