@@ -125,6 +125,8 @@ def _relative_size(sweep: Sweep, key: str) -> float:
 
 
 def _run_left(sweep: Sweep, scheduler: str | None, jobs: int) -> None:
+    from distributed.comm import CommClosedError
+
     from fmnist_utils.batch import cluster, worker
 
     with cluster.client(scheduler, jobs) as client:
@@ -138,8 +140,10 @@ def _run_left(sweep: Sweep, scheduler: str | None, jobs: int) -> None:
                 order = worker.Order(key, sweep.notebook.name, sweep.planned[key], program, package)
                 futures[client.submit(worker.execute, order, text, key=f"{key}-{owner}", pure=False)] = order
             _collect(sweep, client, futures)
-        except BaseException:
+        except BaseException as error:
             cluster.cancel(client, list(futures))
+            if isinstance(error, CommClosedError):  # it may be lost just when it is asked something
+                raise _lost(len(futures)) from None
             raise
 
 
@@ -216,8 +220,7 @@ class _Progress:
     def __init__(self, sweep: Sweep, client: Any) -> None:
         self._sweep, self._client = sweep, client
         self._began = self._shown = time.monotonic()
-        self._total = len(sweep.left)
-        self._ended = 0
+        self._total, self._ended = len(sweep.left), 0
         self._say(self._line())
 
     def ended(self, state: dict[str, Any]) -> None:

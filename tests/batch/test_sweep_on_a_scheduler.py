@@ -3,6 +3,7 @@
 import signal
 import subprocess
 
+import distributed
 import pytest
 from helpers import running, wait_until
 from tiny_sweep import begun, command, states
@@ -66,6 +67,22 @@ def test_a_lost_scheduler_is_reported_and_the_folder_resumes(scheduler, notebook
     assert files.read_json(folder / "sweep.json")["status"] == "stopped"
     assert __main__.main(["sweep", str(notebook), *grid, "--to", str(folder), "--jobs", "1"]) == 0
     assert len(states(folder)) == 4
+
+
+def test_a_scheduler_that_is_lost_while_it_is_asked_is_lost_too(
+    scheduler, notebook, tmp_path, monkeypatch, capsys
+):
+    address, *_ = scheduler
+
+    def lost(client):
+        raise distributed.comm.CommClosedError("in <TCP (closed) ConnectionPool.ncores>: connection reset")
+
+    monkeypatch.setattr(distributed.Client, "nthreads", lost)
+    options = ["-p", "SEED", "0..1", "--scheduler", address, "--to", str(tmp_path / "sweep")]
+    assert __main__.main(["sweep", str(notebook), *options]) == 1
+    error = capsys.readouterr().err
+    assert "The scheduler was lost, with 2 runs still to come" in error
+    assert files.read_json(tmp_path / "sweep" / "sweep.json")["status"] == "stopped"
 
 
 def test_a_worker_with_another_package_is_refused_by_name(scheduler, notebook, tmp_path, monkeypatch, capsys):
