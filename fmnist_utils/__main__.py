@@ -7,15 +7,19 @@ import sys
 from pathlib import Path
 
 from fmnist_utils import parameters
-from fmnist_utils.support import cores, sources
+from fmnist_utils.support import cores, files, sources
 
+# Ctrl-C, a cluster's way to say the same, and a terminal that is closed, which Windows does not tell.
+_STOPPING = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 MEMORY_A_RUN = 2 * 2**30  # bytes; TensorFlow and the data of one notebook
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit status: 0, 1 for a run that failed, 2 for one that was refused."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # SIGTERM is a cluster's way to say Ctrl-C,
-        signal.signal(number, _stop)  # and SIGINT is ignored where a script began this in the background
+    for number in _STOPPING:
+        # Ignored, SIGHUP is nohup's wish; SIGINT is so only because a script began this in the background.
+        if number == signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _stop)
     options = _parser().parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     sources.log.setLevel(logging.INFO)
@@ -26,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (parameters.ParameterError, RefusedError) as error:
         print(f"fmnist_utils: {error}", file=sys.stderr)
         return 2
-    except (sources.DataError, BatchError, OSError) as error:
+    except (sources.DataError, files.UnreadableError, BatchError, OSError) as error:
         print(f"fmnist_utils: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -36,6 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _stop(*_) -> None:
+    for number in _STOPPING:  # a second Ctrl-C must not stop the clearing away
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
@@ -67,7 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add_argument("--dry-run", action="store_true", help="list the runs and estimate their time, no more")
     sweep.set_defaults(command=_sweep, stopped="what is done is kept, and the same command goes on from there")
 
-    report = commands.add_parser("report", help="table, ranking and pictures of a sweep")
+    report = commands.add_parser(
+        "report", help="table, ranking and pictures of a sweep; state and table of a run"
+    )
     report.add_argument("folder", type=Path)
     report.set_defaults(command=_report)
 
@@ -135,9 +143,10 @@ def _jobs(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> None:
-    from fmnist_utils.batch import report
+    from fmnist_utils.batch import report, series
 
-    print(report.write(options.folder))
+    is_run = (options.folder / "run.json").exists()
+    print(series.described(options.folder) if is_run else report.write(options.folder))
 
 
 def _publish(options: argparse.Namespace) -> None:

@@ -20,6 +20,7 @@ from PIL import Image
 
 from fmnist_utils import runs
 from fmnist_utils.data import CLASS_NAMES
+from fmnist_utils.support import files
 
 COLOURS = tuple(sns.color_palette("colorblind"))
 MARKERS = "osD^vPX*<>"  # one for each colour, for readers who cannot tell the colours apart
@@ -43,7 +44,7 @@ def show(figure: Figure, description: str, save_as: str | None = None, dpi: int 
         dpi: pixels an inch of what is displayed; what is kept always has the full ``DPI``.
     """
     if save_as:
-        runs.figure_path(save_as).write_bytes(_png(figure, DPI))
+        _keep(figure, runs.figure_path(save_as))
     png = _png(figure, dpi)
     plt.close(figure)
     image = base64.b64encode(png).decode()
@@ -52,8 +53,7 @@ def show(figure: Figure, description: str, save_as: str | None = None, dpi: int 
 
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as PNG and close it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(_png(figure, DPI))
+    _keep(figure, path)
     plt.close(figure)
 
 
@@ -251,6 +251,11 @@ def point_plot(table: pd.DataFrame, x: str, y: str, group: str) -> Figure:
     elif legend:
         legend.remove()
     return figure
+
+
+def _keep(figure: Figure, path: Path) -> None:
+    with files.whole(path) as beside:
+        beside.write_bytes(_png(figure, DPI))
 
 
 def _png(figure: Figure, dpi: int) -> bytes:

@@ -1,6 +1,7 @@
 """The run folder: where models, metrics, figures and executed notebooks of one run are kept.
 
     RUN/models/NAME-KEY/   model.keras · history.json · metrics.json · scores.json (measured later)
+    RUN/aside/             such folders that could not be read any more
     RUN/figures/           the pictures that a reader would want again
     RUN/notebooks/         executed notebooks (``python -m fmnist_utils run``)
     RUN/run.json           running, complete or failed
@@ -9,13 +10,17 @@
 ``FMNIST_RUNS_DIR`` names the folder; without it a notebook uses ``runs/interactive`` of the project.
 """
 
+import logging
 import os
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fmnist_utils.support import files
+from fmnist_utils.support import files, fingerprint
+
+log = logging.getLogger("fmnist_utils")
 
 
 def runs_dir() -> Path:
@@ -35,10 +40,8 @@ def now() -> str:
 
 
 def figure_path(name: str) -> Path:
-    """Where this run keeps the figure ``name`` (without ``.png``); makes the folder."""
-    folder = runs_dir() / "figures"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{name}.png"
+    """Where this run keeps the figure ``name`` (without ``.png``)."""
+    return runs_dir() / "figures" / f"{name}.png"
 
 
 def log_test_read(purpose: str) -> None:
@@ -55,10 +58,23 @@ def record(folder: Path, scores: Mapping[str, Any]) -> None:
 
 
 def finished(folder: Path) -> list[dict[str, Any]]:
-    """``metrics.json`` of every model in a run folder, joined with its ``scores.json`` where there is one."""
+    """``metrics.json`` of every model in a run folder, joined with its ``scores.json`` where there is one.
+
+    What cannot be read is left out, and so are copies that a cloud drive or a user made; a line says which.
+    """
     found = []
-    for path in sorted(folder.glob("models/[!.]*/metrics.json")):
-        metrics = files.read_json(path)
-        scores = path.with_name("scores.json")
-        found.append(metrics | (files.read_json(scores) if scores.exists() else {}))
+    for path in sorted(folder.glob("models/[!.]*")):
+        try:
+            found.append(_measured(path))
+        except files.UnreadableError as error:
+            log.warning("Left out of the results: %s.", error)
     return found
+
+
+def _measured(folder: Path) -> dict[str, Any]:
+    metrics = files.read_json(folder / "metrics.json", dict)
+    name = metrics.get("name")
+    if not re.fullmatch(rf"{re.escape(str(name))}-[0-9a-f]{{{fingerprint.DIGITS}}}", folder.name):
+        raise files.UnreadableError(f"{folder} is a copy or was renamed: it holds a training of {name}")
+    scores = folder / "scores.json"
+    return metrics | (files.read_json(scores, dict) if scores.exists() else {})

@@ -5,9 +5,11 @@ training that was done before is read back, and a changed line of code trains an
 """
 
 import re
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
@@ -216,8 +218,8 @@ def train_or_load(
     Raises:
         ModelError: before anything is trained, for a model that Keras cannot build again, save or load.
     """
-    if not re.fullmatch(r"\w[^/\\\0]{0,99}", name):
-        raise ValueError(f"name is {name!r}; expected up to 100 characters that can begin a folder's name")
+    if not re.fullmatch(r'\w[^/\\<>:"|?*\0-\x1f]*', name) or len(name.encode()) > 100:
+        raise ValueError(f"name is {name!r}; expected up to 100 bytes that can begin any folder's name")
     copies.refuse_lambdas(model)
     _optimizer(config)  # if it cannot be made anew, that is said now
     keras.utils.set_random_seed(config.seed)
@@ -227,9 +229,9 @@ def train_or_load(
         copies.require_keepable(model)
         progress.Line(f"{name}: trained anew, and not read back another time, because {unknown}")
         folder = runs.models_dir() / f"{name}-{uuid.uuid4().hex[: fingerprint.DIGITS]}"
-    if folder.is_dir() or not _train_alone(model, train, validation, config, name, folder):
-        progress.Line(f"{name}: read back from this run's models, trained before")
-    trained = load(folder, model)
+    with files.locked(folder):  # another notebook of this run may be training just that
+        trained = _read_back(folder, model, name)
+        trained = trained or load(_train(model, train, validation, config, name, folder), model)
     keras.utils.set_random_seed(config.seed)  # what follows must not depend on whether it was trained here
     return trained
 
@@ -280,10 +282,13 @@ def load(folder: Path, like: keras.Model | None = None) -> Trained:
     """Read a finished training from its folder in a run, as ``Trained.path`` has it.
 
     ``like`` is a model of the same architecture, if that has classes or functions of the reader's own.
+
+    Raises:
+        UnreadableError: one of its files is missing or damaged.
     """
-    metrics = files.read_json(folder / "metrics.json")
-    model = copies.load(folder / "model.keras", like)
-    return Trained(metrics["name"], model, files.read_json(folder / "history.json"), metrics, folder)
+    metrics = files.read_json(folder / "metrics.json", dict)
+    history = files.read_json(folder / "history.json", dict)
+    return Trained(metrics["name"], copies.load(folder / "model.keras", like), history, metrics, folder)
 
 
 def run_key(model: keras.Model, train: data.Split, validation: data.Split, config: TrainingConfig) -> str:
@@ -313,30 +318,47 @@ def _optimizer(config: TrainingConfig) -> keras.optimizers.Optimizer:
     return copies.fresh_optimizer(config.optimizer)
 
 
-def _train_alone(
+def _read_back(folder: Path, model: keras.Model, name: str) -> Trained | None:
+    """The training that this run has kept; None if it has none, or one that cannot be read any more."""
+    if not folder.is_dir():
+        return None
+    try:
+        trained = load(folder, model)
+    except files.UnreadableError as error:
+        with suppress(OSError):  # where nothing can be moved, nothing can be kept either, which is said later
+            files.set_aside(folder)
+        progress.Line(f"{name}: set aside and trained anew, because what was kept cannot be read: {error}")
+        return None
+    progress.Line(f"{name}: read back from this run's models, trained before")
+    return trained
+
+
+def _train(
     model: keras.Model,
     train: data.Split,
     validation: data.Split,
     config: TrainingConfig,
     name: str,
     folder: Path,
-) -> bool:
-    """Train, unless another notebook of this run does just that; returns whether it was trained here."""
-    with files.locked(folder):
-        if folder.is_dir():
-            return False
-        copies.require_keepable(model)
-        keras.utils.set_random_seed(config.seed)
-        copy, shown = copies.fresh(model), _Progress(name, config.epochs)
-        began = time.perf_counter()
-        history = fit(copy, train, validation, config, callbacks=[shown])
-        seconds = time.perf_counter() - began
-        _store(folder, copy, history, _metrics(copy, train, config, name, history, seconds))
-        shown.finish(seconds)
-    return True
+) -> Path:
+    """Train a fresh copy of a model, and return the folder in which it is kept."""
+    copies.require_keepable(model)
+    keras.utils.set_random_seed(config.seed)
+    copy, shown = copies.fresh(model), _Progress(name, config.epochs)
+    began = time.perf_counter()
+    history = fit(copy, train, validation, config, callbacks=[shown])
+    seconds = time.perf_counter() - began
+    metrics = _metrics(copy, train, config, name, history, seconds)
+    try:
+        kept = _store(folder, copy, history, metrics)
+    except OSError as error:  # a full disk, a folder that only others may write to
+        kept = _store(Path(tempfile.mkdtemp(prefix="fmnist-")) / folder.name, copy, history, metrics)
+        progress.Line(f"{name}: could not be kept in this run ({error}); for some time it is in {kept}")
+    shown.finish(seconds)
+    return kept
 
 
-def _store(folder: Path, model: keras.Model, history: dict[str, list[float]], metrics: dict[str, Any]) -> None:
+def _store(folder: Path, model: keras.Model, history: dict[str, list[float]], metrics: dict[str, Any]) -> Path:
     model.compile()  # or the file would hold the loss, which may be the reader's own
 
     def fill(beside: Path) -> None:
@@ -344,7 +366,7 @@ def _store(folder: Path, model: keras.Model, history: dict[str, list[float]], me
         files.write_json(beside / "history.json", history)
         files.write_json(beside / "metrics.json", metrics)
 
-    files.store(folder, fill)
+    return files.store(folder, fill)
 
 
 def _metrics(

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from fmnist_utils import corruptions, data, results, training
+from fmnist_utils.batch import states
 from fmnist_utils.support import files
 
 MODELS = ("dense", "two_conv", "blog", "batchnorm", "augmented")
@@ -19,10 +20,10 @@ SIZE = 5_000
 def main() -> None:
     training.use_precision("auto")
     models = {}
-    for path in (files.PROJECT / "runs" / "replicates").glob("runs/*/run.json"):
-        state = files.read_json(path)
+    sweep = files.PROJECT / "runs" / "replicates"
+    for key, state in states.entries(sweep)[0].items():
         for name in MODELS:
-            (folder,) = path.parent.glob(f"models/{name}-*")
+            (folder,) = (sweep / "runs" / key).glob(f"models/{name}-*")
             models[name, state["parameters"]["SEED"]] = training.load(folder).model
     test = data.subset(data.read_test("studies.robustness: accuracy under corruptions"), SIZE, seed=0)
     rows = []

@@ -25,10 +25,10 @@ def test_test_reads_are_logged_one_line_each(run_folder):
 
 
 def test_finished_joins_what_training_and_testing_measured(run_folder):
-    files.write_json(run_folder / "models/a-1/metrics.json", {"name": "a", "val_accuracy": 0.5})
-    runs.record(run_folder / "models/a-1", {"test_accuracy": 0.4, "test_loss": 1.5})
+    files.write_json(run_folder / "models/a-0123456789ab/metrics.json", {"name": "a", "val_accuracy": 0.5})
+    runs.record(run_folder / "models/a-0123456789ab", {"test_accuracy": 0.4, "test_loss": 1.5})
     files.write_json(run_folder / "models/.half-3/metrics.json", {"name": "unfinished"})
-    files.write_json(run_folder / "models/b-2/metrics.json", {"name": "b", "val_accuracy": 0.6})
+    files.write_json(run_folder / "models/b-23456789abcd/metrics.json", {"name": "b", "val_accuracy": 0.6})
     assert runs.finished(run_folder) == [
         {
             "name": "a",

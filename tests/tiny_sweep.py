@@ -22,7 +22,7 @@ WORK = """import os, time
 from fmnist_utils import runs
 from fmnist_utils.support import files
 print("cores", os.environ["OMP_NUM_THREADS"], "memory", os.environ.get("FMNIST_MEMORY_MB"))
-folder = runs.runs_dir() / "models" / "tiny-1"
+folder = runs.runs_dir() / "models" / "tiny-0123456789ab"
 files.write_json(folder / "metrics.json", {
     "name": "tiny", "parameters": 7, "precision": "float32", "accuracy": 1.0, "loss": 0.1, "seconds": 0.1,
     "val_accuracy": round(RATE + SEED / 1000, 4), "val_loss": 0.2})

@@ -3,25 +3,28 @@
 import os
 import re
 import shutil
-import subprocess
+import signal
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
+import nbformat
 import papermill
 from nbclient.exceptions import DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
+from papermill.iorw import LocalHandler, papermill_io
 
-from fmnist_utils.batch import kernels
-from fmnist_utils.support import progress
+from fmnist_utils.batch import kernels, notebook_files
+from fmnist_utils.support import files, progress
 
 _ENGINE = "fmnist_utils"
+_OURS = {"kernel_name": "python3", "language": "python"}  # a notebook may name another environment's, or none
 _COMPUTES = re.compile(r"\b(tensorflow|keras|training|models|sklearn)\b")  # the others are begun sooner
 _running: dict["_Client", str] = {}
 
@@ -64,18 +67,12 @@ def execute(
     ours |= {"owner": owner, "say": say}
     try:
         papermill.execute_notebook(
-            str(notebook), str(output), dict(values), engine_name=_ENGINE, progress_bar=False, **ours
+            *map(_papermills, (notebook, output)), dict(values), _ENGINE, progress_bar=False, **_OURS, **ours
         )
     except PapermillExecutionError as error:
         why = error.evalue if len(error.evalue) <= 600 else f"{error.evalue[:600]} …"
         message = f"{notebook.name}, code cell {error.exec_count}: {error.ename}: {why}"
         raise NotebookError(message) from None
-    except DeadKernelError:
-        raise NotebookError(
-            f"{notebook.name}: its kernel died, most likely for want of memory (about 2 GB are needed)."
-        ) from None
-    except RuntimeError as error:  # so says Jupyter
-        raise NotebookError(f"{notebook.name}: its kernel did not start: {error}") from None
     return time.perf_counter() - began
 
 
@@ -86,6 +83,38 @@ def kill_kernels(owner: str | None = None) -> None:
         if process is not None and owner in (None, whose):
             with suppress(OSError):  # it ended in between
                 process.kill()
+
+
+def _papermills(path: Path) -> str:
+    """A path for papermill, which fills parameters in where a path has braces."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
+def _how_it_ended(client: "_Client", said: TextIO) -> str:
+    """What is known of a kernel's end: its status, and the last that it wrote about itself."""
+    launched = getattr(getattr(client.km, "provisioner", None), "launched", None)
+    status = launched and launched.poll()
+    known = []
+    if status == -signal.SIGKILL:
+        known.append(
+            "It was killed (SIGKILL): a system does that to what takes more memory than there is, and "
+            "a notebook needs about 2 GB; a user can do it too."
+        )
+    elif status is not None:
+        known.append(f"It ended with {signal.Signals(-status).name if status < 0 else f'status {status}'}.")
+    said.seek(0)
+    words = said.read().strip()[-300:]
+    return " ".join([*known, f"Its last words: {words}"] if words else known)
+
+
+class _Handler(LocalHandler):
+    """papermill's reading and writing of files: read with a sentence for what is wrong, written whole."""
+
+    def read(self, path: str) -> str:
+        return nbformat.writes(notebook_files.read(Path(path)))
+
+    def write(self, buf: str, path: str) -> None:
+        files.write_text(Path(path), buf)
 
 
 class _Client(PapermillNotebookClient):
@@ -132,15 +161,27 @@ class _Engine(NBClientEngine):
         client.say = say
         _running[client] = owner
         # A kernel that is ended does not clear away; TensorFlow leaves the source of each traced function.
-        with tempfile.TemporaryDirectory(prefix="kernel-", ignore_cleanup_errors=True) as scratch:
+        beside = tempfile.TemporaryDirectory(prefix="kernel-", ignore_cleanup_errors=True)
+        with (
+            beside as scratch,
+            open(Path(scratch) / "stderr", "w+", encoding="utf-8", errors="replace") as said,
+        ):
             variables = os.environ | dict(environment) | {"TMPDIR": scratch}
             if any(_COMPUTES.search(cell.source) for cell in nb_man.nb.cells if cell.cell_type == "code"):
                 variables[kernels.COMPUTES] = "1"
             try:
                 # What cells write to stderr reaches the notebook; this is the kernel's chatter about itself.
-                return client.execute(stderr=subprocess.DEVNULL, env=variables)
+                return client.execute(stderr=said, env=variables)
+            except DeadKernelError:
+                raise NotebookError(f"{title}.ipynb: its kernel died. {_how_it_ended(client, said)}") from None
+            except RuntimeError as error:  # so says Jupyter
+                how = _how_it_ended(client, said)
+                raise NotebookError(
+                    f"{title}.ipynb: its kernel did not start: {error}. {how}".strip()
+                ) from None
             finally:
                 del _running[client]
 
 
 papermill_engines.register(_ENGINE, _Engine)
+papermill_io.register(files.PROJECT.anchor, _Handler())

@@ -14,6 +14,8 @@ from typing import Any
 import yaml
 
 from fmnist_utils import parameters
+from fmnist_utils.batch import notebook_files
+from fmnist_utils.support import files
 
 Run = dict[str, Any]  # one run's parameters by name
 
@@ -27,18 +29,25 @@ class Notebook:
         cells: the sources of its code cells.
         defaults: the literals of its parameters cell by name.
         kinds: their types.
+
+    Raises:
+        UnreadableError: says what is wrong with the file.
     """
 
     def __init__(self, path: Path) -> None:
-        content = json.loads(path.read_text(encoding="utf-8"))  # papermill will check it; that takes long
-        code = [cell for cell in content["cells"] if cell["cell_type"] == "code"]
+        content = notebook_files.read(path)
+        code = [cell for cell in content.cells if cell.cell_type == "code"]
         for cell in code:
             cell |= {"outputs": [], "execution_count": None}
         self.name = path.stem
         self.text = json.dumps(content)
-        self.cells = ["".join(cell["source"]) for cell in code]
-        tagged = ["".join(cell["source"]) for cell in code if "parameters" in cell["metadata"].get("tags", [])]
-        self.defaults = _literals("\n".join(tagged))
+        self.cells = [cell.source for cell in code]
+        tagged = [cell.source for cell in code if "parameters" in cell.metadata.get("tags", [])]
+        try:
+            self.defaults = _literals("\n".join(tagged))
+        except SyntaxError as error:
+            fault = f"its parameters cell is not plain Python, from line {error.lineno} on: {error.msg}"
+            raise files.UnreadableError(f"{path}: {fault}") from None
         self.kinds = {name: type(value) for name, value in self.defaults.items()}
 
     def complete(self, run: Run) -> Run:

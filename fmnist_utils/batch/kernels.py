@@ -7,12 +7,15 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import uuid
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
+import zmq
+from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 
@@ -30,10 +33,21 @@ class KernelManager(AsyncKernelManager):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
+        # This Python's own kernel, whatever other environments have installed under its name.
+        self.kernel_spec_manager = KernelSpecManager(kernel_dirs=[])
         if sys.platform == "linux":
-            sockets = Path(tempfile.gettempdir()) / f"kernel-{uuid.uuid4()}"  # the system limits its length
-            self.transport, self.ip, self.connection_file = "ipc", str(sockets), f"{sockets}.json"
+            if sockets := _sockets():
+                self.transport, self.ip, self.connection_file = "ipc", sockets, f"{sockets}.json"
             self.provisioner = _Provisioner(kernel_id="", kernel_spec=self.kernel_spec, parent=self)
+
+
+def _sockets() -> str:
+    """What the names of a kernel's sockets begin with; "" where each folder's name is too long for them."""
+    for folder in (tempfile.gettempdir(), "/tmp", "/dev/shm"):
+        sockets = f"{folder}/kernel-{uuid.uuid4()}"
+        if os.access(folder, os.W_OK | os.X_OK) and len(os.fsencode(sockets)) + 2 <= zmq.IPC_PATH_MAX_LEN:
+            return sockets
+    return ""
 
 
 def can_fork() -> bool:
@@ -44,15 +58,19 @@ def can_fork() -> bool:
 class _Provisioner(LocalProvisioner):
     """Jupyter's provisioner, which asks the nursery for what would be a new process, and limits memory."""
 
+    launched: Any = None  # Jupyter forgets its ``process`` as soon as it has ended
+
     async def launch_kernel(self, cmd: list[str], **options: Any):
         environment = options["env"]
-        if can_fork() and MODULE in cmd and cmd[0] == sys.executable:
+        if can_fork():
             nursery = _nursery(environment.get("OMP_NUM_THREADS", ""))
             order = {"argv": cmd[cmd.index(MODULE) + 1 :], "cwd": str(options.get("cwd") or Path.cwd())}
-            self.process: Any = nursery.fork(**order, env=environment, computes=COMPUTES in environment)
+            order |= {"env": environment, "stderr": options["stderr"].name}
+            self.process: Any = nursery.fork(order | {"computes": COMPUTES in environment})
             self.pid = self.pgid = self.process.pid
-        else:  # or it is another language's, another environment's
+        else:
             await super().launch_kernel(cmd, **options)
+        self.launched = self.process
         _limit_memory(self.process.pid, environment.get(MEMORY, ""))
         return self.connection_info
 
@@ -69,19 +87,32 @@ class _Nursery:
 
     def __init__(self, environment: dict[str, str]) -> None:
         self._lock = threading.Lock()
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115  it lives as long as the process
         command = [sys.executable, "-P", "-m", "fmnist_utils.batch.nursery"]
-        pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-        pipes |= {"text": True, "start_new_session": True}
+        pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self._said}
+        pipes |= {"encoding": "utf-8", "start_new_session": True}
         self._process: Any = subprocess.Popen(command, env=environment, **pipes)
 
-    def fork(self, **order: Any) -> "_Forked":
-        with self._lock, suppress(BrokenPipeError):
-            self._process.stdin.write(json.dumps(order) + "\n")
-            self._process.stdin.flush()
-            answer = self._process.stdout.readline().strip()
-            if answer.isdigit():
-                return _Forked(int(answer))
-        raise RuntimeError("No kernel could be forked: out of memory? Or does `import tensorflow` fail?")
+    def fork(self, order: dict[str, Any]) -> "_Forked":
+        return _Forked(self._answer(order)["pid"], self)
+
+    def reap(self, pid: int) -> int:
+        return self._answer({"reap": pid})["status"]
+
+    def _answer(self, order: dict[str, Any]) -> dict[str, Any]:
+        with self._lock:
+            with suppress(BrokenPipeError):
+                self._process.stdin.write(json.dumps(order) + "\n")
+                self._process.stdin.flush()
+            answer = json.loads(self._process.stdout.readline() or "{}")
+        if not answer:
+            self._said.seek(0)
+            answer = {
+                "error": self._said.read().decode(errors="replace").strip()[-400:] or "its parent has ended"
+            }
+        if "error" in answer:
+            raise RuntimeError(answer["error"])
+        return answer
 
     def has_ended(self) -> bool:
         return self._process.poll() is not None
@@ -105,29 +136,33 @@ class _Forked:
 
     stdin = stdout = stderr = None
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, nursery: _Nursery) -> None:
         self.pid = pid
-        self._process: psutil.Process | None = None
-        with suppress(psutil.NoSuchProcess):  # it has ended already
-            self._process = psutil.Process(pid)
+        self._nursery = nursery
+        self._status: int | None = None
 
     def poll(self) -> int | None:
-        with suppress(psutil.NoSuchProcess):
-            if self._process and self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE:
-                return None
-        return 0
+        if self._status is None and not self._is_running():
+            self._status = -signal.SIGKILL  # so it ends if its parent does
+            with suppress(RuntimeError):
+                self._status = self._nursery.reap(self.pid)
+        return self._status
 
     def wait(self) -> int:
-        if self._process:
-            self._process.wait()
-        return 0
+        while (status := self.poll()) is None:
+            time.sleep(0.05)
+        return status
 
     def send_signal(self, number: int) -> None:
-        if self._process:
-            with suppress(psutil.NoSuchProcess):
-                self._process.send_signal(number)
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, number)
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
 
     terminate = kill
+
+    def _is_running(self) -> bool:
+        with suppress(psutil.NoSuchProcess):
+            return psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE
+        return False

@@ -5,8 +5,8 @@ kernel is a copy of this process, made in milliseconds, that shares its memory u
 Nothing that starts a thread may be imported here, since a fork copies none: pyplot, which looks for its
 shell, and TensorFlow's runtime, which starts with the first tensor, come to life in the copies.
 
-Orders come as lines of JSON on stdin, each answered by the kernel's process id. The end of stdin ends this
-process, and the end of this process its kernels.
+Orders come as lines of JSON on stdin: to fork a kernel, which is answered by its process id, or to say how one
+ended. The end of stdin ends this process, and the end of this process its kernels.
 """
 
 import ctypes
@@ -36,20 +36,32 @@ PR_SET_PDEATHSIG = 1  # of Linux's prctl: the signal that a process gets when it
 def main() -> None:
     """Serve until stdin ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever gives the orders
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system then clears ended kernels away
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # a library that prints while it is imported would be taken for an answer
     importlib.import_module("ipykernel.kernelapp")
     for line in sys.stdin:
-        order, parent = json.loads(line), os.getpid()
+        order = json.loads(line)
+        answer = _reap(order["reap"]) if "reap" in order else _fork(order)
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+def _fork(order: dict[str, Any]) -> dict[str, Any]:
+    """The process id of a new kernel, or why there is none."""
+    parent = os.getpid()
+    try:
         if order["computes"]:
             _preload()
-        try:
-            pid = os.fork()
-        except OSError as error:  # too many processes, too little memory
-            print(error.strerror, flush=True)
-            continue
-        if not pid:
-            _become_kernel(order, parent)
-        print(pid, flush=True)
+        pid = os.fork()
+    except Exception as error:  # a broken TensorFlow, too many processes, too little memory
+        return {"error": f"{type(error).__name__}: {error}"}
+    if not pid:
+        _become_kernel(order, parent)
+    return {"pid": pid}
+
+
+def _reap(pid: int) -> dict[str, Any]:
+    """How a kernel ended: its exit status, or the number of the signal that ended it, negative."""
+    return {"status": os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])}
 
 
 @functools.cache
@@ -66,10 +78,10 @@ def _become_kernel(order: dict[str, Any], parent: int) -> None:
         os._exit(1)
     os.setsid()  # so that interrupting or killing the kernel's group reaches its own children only
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     nowhere = os.open(os.devnull, os.O_RDWR)
-    for descriptor in range(3):
-        os.dup2(nowhere, descriptor)
+    last_words = os.open(order["stderr"], os.O_WRONLY | os.O_APPEND)
+    for descriptor, target in enumerate((nowhere, nowhere, last_words)):
+        os.dup2(target, descriptor)
     os.environ.update(order["env"])
     tempfile.tempdir = None  # it was looked up for this process
     os.chdir(order["cwd"])

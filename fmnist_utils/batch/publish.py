@@ -9,7 +9,7 @@ import nbformat
 import numpy as np
 
 from fmnist_utils import results
-from fmnist_utils.batch import series
+from fmnist_utils.batch import series, states
 from fmnist_utils.support import files, formatting
 
 MARKS = ("<!-- results: written by make publish -->", "<!-- end of results -->")
@@ -23,7 +23,7 @@ def publish(folder: Path, project: Path = files.PROJECT) -> None:
         BatchError: the run is not complete, has parameters, or its notebooks were edited since; or the
             README lacks the marks between which the table stands.
     """
-    state = files.read_json(folder / "run.json")
+    state = states.read(folder / "run.json")
     names = [path.name for path in series.lessons(project / "notebooks")]
     if state["status"] != "complete" or state["parameters"] or state["notebooks"] != names:
         raise series.BatchError(
@@ -35,9 +35,8 @@ def publish(folder: Path, project: Path = files.PROJECT) -> None:
         for old in (project / "figures").glob("[0-9][0-9]_*.png"):
             old.unlink()
         for path in sorted(path for path in prepared.rglob("*") if path.is_file()):
-            target = project / path.relative_to(prepared)
-            target.parent.mkdir(exist_ok=True)
-            path.replace(target)
+            with files.whole(project / path.relative_to(prepared)) as beside_target:
+                path.replace(beside_target)
 
 
 def _prepare(folder: Path, project: Path, prepared: Path, state: dict[str, Any]) -> None:

@@ -1,11 +1,13 @@
 """A sweep's results: one tidy table, the ranking over seeds, and pictures. No TensorFlow here."""
 
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from fmnist_utils.batch import series
+from fmnist_utils.batch import series, states
 from fmnist_utils.support import files, formatting
 
 CURVES = ("accuracy", "loss", "val_accuracy", "val_loss")  # what Keras measures after each epoch
@@ -15,10 +17,11 @@ FINISHED = (
     *("scaled_calibration_error", "sure_coverage", "sure_accuracy", "confusion_matrix"),
 )
 # What a model's metrics.json has and the table keeps, and what it is called there. A parameter of the same
-# name, in whichever case (spreadsheets and databases may not tell them apart), gets an underscore.
+# name, in whichever case (spreadsheets and some file systems do not tell them apart), gets an underscore.
 METRICS = {"name": "model_name", "parameters": "weights", "precision": "dtype_policy"}
 METRICS |= {name: name for name in CURVES + FINISHED} | {"seconds": "training_seconds"}
 SCORE = "val_accuracy"  # never the test accuracy: a ranking is a choice
+RANKING = "ranking"  # the picture's name
 SHOWN = 20  # set-ups in the printed ranking and its picture
 
 
@@ -29,11 +32,9 @@ def table(folder: Path) -> pd.DataFrame:
     parameters by name (``attrs["parameters"]`` lists them); the model's metrics; ``seconds`` of the whole
     run; on what it ran; ``error``; ``executed``, where the notebook is, relative to ``folder``.
     """
-    states = [files.read_json(path) for path in sorted(folder.glob("runs/[!.]*/run.json"))]
-    names = dict.fromkeys(name for state in states for name in state["parameters"])
-    taken = {column for state in states for column in _common(state)} | set(METRICS.values())
-    columns = {name: f"{name}_" if name.lower() in taken else name for name in names}
-    found = pd.DataFrame([row for state in states for row in _rows(state, columns)])
+    counted = states.entries(folder)[0].values()
+    columns = _columns(counted)
+    found = pd.DataFrame([row for state in counted for row in _rows(state, columns)])
     found.attrs["parameters"] = list(columns.values())
     return found
 
@@ -80,7 +81,7 @@ def write(folder: Path) -> str:
     found = write_table(folder)
     if found.empty:
         raise series.RefusedError(f"{folder} holds no runs of a sweep.")
-    lines = [_counts(found)]
+    lines = [_counts(found), *_unfinished(folder)]
     newest = trained(found)
     if len(newest):
         ranked = ranking(found)
@@ -90,6 +91,7 @@ def write(folder: Path) -> str:
         _draw(newest, ranked, keys, folder)
     failed = found[found["status"] == "failed"]
     lines += [f"failed: {run.run}: {run.error}" for run in failed.itertuples()]
+    lines += [f"left out: {fault}" for fault in states.entries(folder)[1].values()]
     text = "\n\n".join(lines)
     files.write_text(folder / "report.md", text + "\n")
     return text
@@ -101,6 +103,19 @@ def _rows(state: dict[str, Any], columns: dict[str, str]) -> list[dict[str, Any]
     first = {key: common.pop(key) for key in ("run", "notebook", "program", "status")}
     models = state.get("models") or [{}]
     return [first | given | {new: model.get(old) for old, new in METRICS.items()} | common for model in models]
+
+
+def _columns(counted: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """A column for each parameter, and a picture's name: another than all others even in lower case."""
+    taken = {column for state in counted for column in _common(state)} | set(METRICS.values()) | {RANKING}
+    columns = {}
+    for name in dict.fromkeys(name for state in counted for name in state["parameters"]):
+        column = name
+        while column.lower() in taken:
+            column += "_"
+        taken.add(column.lower())
+        columns[name] = column
+    return columns
 
 
 def _common(state: dict[str, Any]) -> dict[str, Any]:
@@ -118,6 +133,16 @@ def _counts(found: pd.DataFrame) -> str:
     ranked, with_model = trained(found), found[found["model_name"].notna() & (found["status"] == "complete")]
     older = with_model["run"].nunique() - ranked["run"].nunique()
     return f"{text} Left out of the ranking: {older} of code that was changed since." if older else text
+
+
+def _unfinished(folder: Path) -> list[str]:
+    """A line for a sweep that has not done all of its runs."""
+    with suppress(files.UnreadableError):
+        state = states.read(folder / "sweep.json")
+        left = len(set(state["runs"]) - set(states.entries(folder)[0]))
+        if left:
+            return [f"The sweep is {state['status']}, with {left} of {len(state['runs'])} runs still to do."]
+    return []
 
 
 def _markdown(ranked: pd.DataFrame, keys: list[str]) -> str:
@@ -143,7 +168,7 @@ def _draw(trained: pd.DataFrame, ranked: pd.DataFrame, keys: list[str], folder: 
     scores = dict(list(trained[SCORE].groupby(_labels(trained, keys))))
     points = {label: list(scores[label]) for label in _labels(ranked.head(SHOWN), keys)}
     title = "Every run, mean and standard deviation"
-    figures = {"ranking": plots.strip_plot(points, "Validation accuracy", title)}
+    figures = {RANKING: plots.strip_plot(points, "Validation accuracy", title)}
     figures |= {name: plots.point_plot(trained, name, SCORE, "model_name") for name in varied(trained)}
     for name, figure in figures.items():
         plots.save(figure, folder / "figures" / f"{name}.png")

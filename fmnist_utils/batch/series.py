@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fmnist_utils import parameters, runs
-from fmnist_utils.batch import grid
+from fmnist_utils.batch import grid, states
 from fmnist_utils.support import cores, files, formatting
 
 NOTEBOOKS = files.PROJECT / "notebooks"
@@ -85,22 +85,29 @@ def run(notebooks: Sequence[Path], given: Mapping[str, Any], folder: Path, jobs:
 
     One at a time, they are begun in their order; ``jobs`` at a time, those that take longest first, and they
     share the processor's cores. ``run.json`` says "running" until the end, then "complete" or "failed". A
-    notebook that fails is kept as far as it came; those beside it are stopped, those after it are not run.
+    notebook that cannot be read or that fails stops no other, and is kept as far as it came.
 
     Raises:
-        BatchError: the folder is in use, a parameter is unknown, ``jobs`` is below 1, or a cell failed.
+        BatchError: the folder is in use, a parameter is unknown, ``jobs`` is below 1, or notebooks failed.
         ParameterError: a value makes no sense.
     """
     if jobs < 1:
         raise RefusedError(f"jobs is {jobs}; at least one notebook at a time is needed.")
-    planned = plan(notebooks, given)
+    readable, failed = _readable(notebooks)
+    planned = plan(readable, given)
     folder = folder.expanduser().resolve()
-    state: dict[str, Any] = {"status": "running", "started": runs.now()}
-    state |= {"notebooks": [path.name for path in notebooks], "parameters": dict(given), "seconds": {}}
+    state = states.begun() | {"notebooks": [path.name for path in notebooks], "parameters": dict(given)}
+    state |= {"seconds": {}}
     _claim(folder, state)
     try:
-        _execute_all(planned, folder, jobs, state["seconds"])
+        failed |= _execute_all(planned, folder, jobs, state["seconds"])
         write_results(folder)
+        if failed:
+            listed = "".join(f"\n  {error}" for error in failed.values())
+            raise BatchError(
+                f"{len(failed)} of {len(notebooks)} notebooks failed:{listed}\n"
+                f"What was executed is kept, as far as it came: {folder / 'notebooks'}."
+            )
     except BaseException as error:
         state |= {"status": "failed", "error": str(error) or type(error).__name__, "ended": runs.now()}
         files.write_json(folder / "run.json", state)
@@ -109,9 +116,23 @@ def run(notebooks: Sequence[Path], given: Mapping[str, Any], folder: Path, jobs:
     return folder
 
 
+def published_seconds(measured: Path = SECONDS) -> dict[str, float]:
+    """What each notebook took in the published run, as far as that is known."""
+    with suppress(files.UnreadableError):
+        return files.read_json(measured, dict)
+    return {}
+
+
+def described(folder: Path) -> str:
+    """The state of a run, what went wrong if something did, and its table."""
+    state = states.read(folder / "run.json")
+    table = write_results(folder)
+    return "\n\n".join(text for text in (f"{state['status']}: {folder}", state.get("error"), table) if text)
+
+
 def longest_first(notebooks: Iterable[Path], measured: Path = SECONDS) -> list[Path]:
     """Notebooks by what they took in the published run, unknown ones first: none is then left to run alone."""
-    seconds = files.read_json(measured) if measured.exists() else {}
+    seconds = published_seconds(measured)
     return sorted(notebooks, key=lambda path: -seconds.get(path.stem, float("inf")))
 
 
@@ -153,6 +174,19 @@ def _resolve_one(name: str) -> Path:
     return found[0]
 
 
+def _readable(notebooks: Sequence[Path]) -> tuple[list[Path], dict[Path, str]]:
+    """The notebooks that can be read, and what is wrong with each of the others; refused if none is left."""
+    faults = {}
+    for path in notebooks:
+        try:
+            grid.Notebook(path)
+        except (files.UnreadableError, OSError) as error:
+            faults[path] = str(error)
+    if len(faults) == len(notebooks):
+        raise RefusedError("; ".join(faults.values()) + ".")
+    return [path for path in notebooks if path not in faults], faults
+
+
 def _claim(folder: Path, state: Mapping[str, Any]) -> None:
     """Make the run folder this run's own: whoever makes ``run.json`` has it."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -167,12 +201,13 @@ def _claim(folder: Path, state: Mapping[str, Any]) -> None:
 
 def _execute_all(
     planned: Mapping[Path, dict[str, Any]], folder: Path, jobs: int, seconds: dict[str, float]
-) -> None:
-    """Execute notebooks, several at a time; ``seconds`` gets what each took. The first failure ends all."""
+) -> dict[Path, str]:
+    """Execute notebooks, several at a time; ``seconds`` gets what each took. Returns what failed, and why."""
     threads = cores.per_process(min(jobs, len(planned)))
     environment = {"FMNIST_RUNS_DIR": str(folder), "OMP_NUM_THREADS": str(threads)} | data_folder()
     waiting = list(planned) if jobs == 1 else longest_first(planned)
     running: dict[Future, Path] = {}
+    failed = {}
     with ThreadPoolExecutor(jobs) as pool:
         try:
             while waiting or running:
@@ -180,10 +215,15 @@ def _execute_all(
                     path = waiting.pop(0)
                     running[pool.submit(_execute, path, planned[path], folder, environment)] = path
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    seconds[running.pop(future).stem] = round(future.result(), 1)
+                    path = running.pop(future)
+                    try:
+                        seconds[path.stem] = round(future.result(), 1)
+                    except Exception as error:
+                        failed[path] = str(error)
         except BaseException:
             _stop(running)
             raise
+    return failed
 
 
 def _stop(futures: Iterable[Future]) -> None:
@@ -191,19 +231,18 @@ def _stop(futures: Iterable[Future]) -> None:
 
     not_done = set(futures)
     while not_done:  # again and again: a kernel may have been about to start
-        with suppress(KeyboardInterrupt):  # a second Ctrl-C must not leave kernels behind
-            engine.kill_kernels()
-            not_done = wait(futures, timeout=0.5).not_done
+        engine.kill_kernels()
+        not_done = wait(not_done, timeout=0.5).not_done
 
 
 def _execute(notebook: Path, values: Mapping[str, Any], folder: Path, environment: Mapping[str, str]) -> float:
     """Execute one notebook; returns the seconds it took."""
     from fmnist_utils.batch import engine  # not before: papermill takes a second or two to import
 
-    output = folder / "notebooks" / notebook.name
     try:
-        seconds = engine.execute(notebook, output, values, environment)
-    except engine.NotebookError as error:
-        raise BatchError(f"{error}\nThe notebook is kept as far as it came: {output}") from None
+        seconds = engine.execute(notebook, folder / "notebooks" / notebook.name, values, environment)
+    except Exception as error:
+        engine.say(f"{notebook.stem}: failed: {error}")
+        raise
     engine.say(f"{notebook.stem}: done in {formatting.duration(seconds)}")
     return seconds

@@ -1,7 +1,8 @@
 """Many runs of one notebook on Dask: here by default, or on the workers of any Dask scheduler.
 
-    SWEEP/sweep.json        what was asked for; running, stopped, failed (some of its runs) or complete
+    SWEEP/sweep.json        what was asked for; running, stopped, killed, failed (some of its runs) or complete
     SWEEP/runs/KEY/         run.json · notebook.ipynb · models/ of one run, complete or failed
+    SWEEP/aside/            such folders that could not be read any more
     SWEEP/results.csv       a row for each run and model
 
 A run's folder appears whole, when the run has ended, so the folder is consistent at any moment, and the same
@@ -9,13 +10,12 @@ command again does what is left. Nothing is shared with the workers but the conn
 """
 
 import math
-import os
-import platform
 import statistics
 import sys
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from typing import Any
 import filelock
 
 from fmnist_utils import runs
-from fmnist_utils.batch import grid, series
+from fmnist_utils.batch import grid, series, states
 from fmnist_utils.support import files, fingerprint, formatting
 
 POLL = 0.2  # seconds between two looks at what has come back
@@ -50,8 +50,8 @@ def open_folder(notebook: grid.Notebook, planned: Sequence[grid.Run], folder: Pa
     """The sweep as its folder has it: which of the planned runs are complete already."""
     complete = [notebook.complete(run) for run in planned]
     keyed = {f"{notebook.name}-{fingerprint.run(notebook.cells, run)}": run for run in complete}
-    done = {key for key in keyed if (folder / "runs" / key / "notebook.ipynb").exists()}
-    done = {key for key in done if files.read_json(folder / "runs" / key / "run.json")["status"] == "complete"}
+    found, _ = states.entries(folder)
+    done = {key for key in keyed if found.get(key, {}).get("status") == "complete"}
     return Sweep(notebook, folder, keyed, done)
 
 
@@ -72,10 +72,8 @@ def run(sweep: Sweep, scheduler: str | None = None, jobs: int = 1) -> None:
     from fmnist_utils.batch import report  # not before: pandas and Dask take a second to import
 
     with _exclusively(sweep.folder):
-        for unfinished in (sweep.folder / "runs").glob(".*"):  # what a killed sweep had begun to write
-            files.discard(unfinished)
-        state: dict[str, Any] = {"status": "running", "notebook": sweep.notebook.name, "started": runs.now()}
-        state |= {"runs": list(sweep.planned), "host": platform.node(), "process": os.getpid()}
+        _clear(sweep)
+        state = states.begun() | {"notebook": sweep.notebook.name, "runs": list(sweep.planned)}
         files.write_json(sweep.folder / "sweep.json", state)
         ended = "stopped"
         try:
@@ -110,11 +108,12 @@ def described(sweep: Sweep, jobs: int) -> str:
 
 def _seconds_with_defaults(sweep: Sweep) -> float | None:
     """What a run with all defaults takes: by this folder's complete runs, or else by the published run."""
-    timed = {key: files.read_json(sweep.folder / "runs" / key / "run.json")["seconds"] for key in sweep.done}
+    found, _ = states.entries(sweep.folder)
+    timed = {key: found[key]["seconds"] for key in sweep.done}
     if timed:
         training = [max(seconds - STARTUP, 0.0) / _relative_size(sweep, key) for key, seconds in timed.items()]
         return STARTUP + statistics.median(training)
-    return files.read_json(series.SECONDS).get(sweep.notebook.name) if series.SECONDS.exists() else None
+    return series.published_seconds().get(sweep.notebook.name)
 
 
 def _relative_size(sweep: Sweep, key: str) -> float:
@@ -196,22 +195,42 @@ def _record(sweep: Sweep, result: Any) -> None:
         for name, content in result.files.items():
             (beside / name).parent.mkdir(parents=True, exist_ok=True)
             (beside / name).write_bytes(content)
-        files.write_json(beside / "run.json", result.state)
+        sizes = {name: len(content) for name, content in result.files.items()}
+        files.write_json(beside / "run.json", result.state | {"files": sizes})
 
     files.discard(target)
     files.store(target, fill)
     (sweep.done if result.state["status"] == "complete" else sweep.failed).add(key)
 
 
-def _exclusively(folder: Path) -> filelock.AcquireReturnProxy:
+def _clear(sweep: Sweep) -> None:
+    """Remove what a killed sweep had begun to write, and set aside what stands in the way and is no run."""
+    for unfinished in (sweep.folder / "runs").glob(".*"):
+        files.discard(unfinished)
+    _, faults = states.entries(sweep.folder)
+    for path, fault in faults.items():
+        if path.name in sweep.planned:
+            runs.log.warning("Done anew, and the old one is in %s: %s.", files.set_aside(path), fault)
+
+
+@contextmanager
+def _exclusively(folder: Path) -> Iterator[None]:
     """Keep another sweep out of the folder; the system frees the lock when this process ends, however."""
     folder.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(folder / ".lock", blocking=False, fallback_to_soft=False)
     try:
-        return filelock.FileLock(folder / ".lock", blocking=False).acquire()
+        lock.acquire()
     except filelock.Timeout:
         raise series.RefusedError(
             f"Another sweep is writing into {folder}. Wait for it, or name another folder with --to."
         ) from None
+    except OSError as error:
+        runs.log.warning("No other sweep may use %s now: it cannot be locked (%s).", folder, error.strerror)
+    try:
+        yield
+    finally:
+        if lock.is_locked:
+            lock.release()
 
 
 class _Progress:

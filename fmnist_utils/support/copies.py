@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fmnist_utils.support import keys
+from fmnist_utils.support import files, keys
 
 if TYPE_CHECKING:  # whoever has a model has loaded it already
     import keras
@@ -83,13 +83,22 @@ def load(path: Path, like: "keras.Model | None" = None) -> "keras.Model":
     """Read a saved model, a ``.keras`` file; nothing that it holds is executed.
 
     With ``like``, a model of the same architecture, only the weights are read.
+
+    Raises:
+        UnreadableError: the file is missing or damaged, or holds another model.
     """
     import keras
 
-    if like is None:
-        return keras.saving.load_model(path, compile=False)
-    model = _built(fresh(like))
-    model.load_weights(path)
+    model = None if like is None else _built(fresh(like))
+    try:
+        if model is None:
+            return keras.saving.load_model(path, compile=False, safe_mode=True)
+        model.load_weights(path)
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever zipfile, h5py and Keras raise of a damaged file
+        fault = " ".join(str(error).split()) or type(error).__name__
+        raise files.UnreadableError(f"{path} cannot be loaded ({fault[:300]})") from error
     return model
 
 

@@ -1,9 +1,15 @@
-"""Files and folders that appear whole or not at all, and where the project is. No TensorFlow here."""
+"""Files and folders that appear whole or not at all, and where the project is. No TensorFlow here.
 
+What is renamed into its place has been flushed to disk before: after a crash a file is the old one or the new
+one, never an empty one. No permission is ever changed, since some shares refuse that.
+"""
+
+import errno
 import json
 import os
 import shutil
-import tempfile
+import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,19 +18,34 @@ from typing import Any
 from filelock import FileLock
 
 PROJECT = Path(__file__).resolve().parents[2]
+_PATIENCE = 10.0  # seconds, for a network's file system to show what was renamed
+_NO_FLUSHING = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)  # some network file systems
+
+
+class UnreadableError(RuntimeError):
+    """A file is missing or does not hold what it should; the message names it and says what is wrong."""
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A name beside ``path`` to write a file to, which then takes its place, or is gone if that fails."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = _beside(path)
+    try:
+        yield beside
+        _flush(beside)
+        os.replace(beside, path)
+    except BaseException:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise
+    _flush(path.parent)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all: beside its place first, then renamed into it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(beside, 0o644)  # mkstemp's 0600 would shut others out of a shared folder
-        os.replace(beside, path)
-    finally:
-        Path(beside).unlink(missing_ok=True)
+    """Write a text file whole or not at all."""
+    with whole(path) as beside:
+        beside.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -32,22 +53,43 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=2) + "\n")
 
 
-def read_json(path: Path) -> Any:
-    """The content of a JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
+def read_json(path: Path, kind: type = object) -> Any:
+    """The content of a JSON file.
+
+    Raises:
+        UnreadableError: it is missing, empty, no JSON, or not of this kind (``dict`` or ``list``).
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(text)
+    except FileNotFoundError:
+        raise UnreadableError(f"{path} is missing") from None
+    except ValueError as error:  # of the encoding or of JSON
+        fault = f"is no JSON ({error})" if path.stat().st_size else "is empty"
+        raise UnreadableError(f"{path} {fault}") from None
+    if not isinstance(content, kind):
+        raise UnreadableError(f"{path} holds {text.strip()[:20]} and no {kind.__name__}")
+    return content
 
 
 @contextmanager
 def locked(target: Path) -> Iterator[None]:
-    """Keep other processes from making ``target`` meanwhile: they wait, and then find it made."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    """Keep other processes from making ``target`` meanwhile: they wait, and then find it made.
+
+    Where the file system has no locks, nobody waits: several may make it, and ``store`` keeps the first.
+    """
     path = target.parent / f".{target.name}.lock"
-    with FileLock(path):
-        try:
-            yield
-        finally:
-            with suppress(OSError):  # Windows does not delete what is open
-                path.unlink()
+    lock = FileLock(path, fallback_to_soft=False)  # a mark that a killed process leaves would lock for ever
+    with suppress(OSError):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        if lock.is_locked:
+            lock.release()
+        with suppress(OSError):  # Windows does not delete what is open
+            path.unlink()
 
 
 def store(target: Path, fill: Callable[[Path], None]) -> Path:
@@ -56,22 +98,53 @@ def store(target: Path, fill: Callable[[Path], None]) -> Path:
     ``fill`` writes the content into the folder it is given. If another process was first, its folder stays.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    beside = _beside(target)
+    beside.mkdir()
     try:
         fill(beside)
-        os.chmod(beside, 0o755)
+        for path in (*beside.rglob("*"), beside):
+            _flush(path)
         beside.rename(target)
-    except OSError:
-        if not target.is_dir():
-            raise
-    finally:
+    except BaseException as error:
         shutil.rmtree(beside, ignore_errors=True)
+        if isinstance(error, OSError) and target.is_dir():
+            return target
+        raise
+    _flush(target.parent)
+    until = time.monotonic() + _PATIENCE
+    while not target.is_dir() and time.monotonic() < until:
+        time.sleep(0.1)
     return target
 
 
 def discard(folder: Path) -> None:
     """Delete a folder, renamed first, so that at no moment a half of it stands in its place."""
     if folder.is_dir():
-        aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-        folder.rename(aside / folder.name)
+        aside = _beside(folder)
+        folder.rename(aside)
         shutil.rmtree(aside)
+
+
+def set_aside(folder: Path) -> Path:
+    """Move a folder that cannot be used out of its run's way, to ``aside`` there; returns its place."""
+    aside = folder.parent.with_name("aside") / f"{folder.name}-{uuid.uuid4().hex[:8]}"
+    aside.parent.mkdir(exist_ok=True)
+    return folder.rename(aside)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+
+
+def _flush(path: Path) -> None:
+    """Have the system write a file or folder to disk now."""
+    if os.name == "nt" and path.is_dir():  # which cannot be opened there
+        return
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_FLUSHING:
+            raise
+    finally:
+        os.close(descriptor)

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from platformdirs import user_cache_path
 
-from fmnist_utils.support import downloads
+from fmnist_utils.support import downloads, files
 
 log = logging.getLogger("fmnist_utils")
 
@@ -151,22 +151,14 @@ def write_cache(arrays: Arrays) -> Path:
         DataError: the folder cannot be written; nothing is left behind.
     """
     path = cache_file()
-    beside = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".writing-", delete=False) as file:
-            beside = Path(file.name)
+        with files.whole(path) as beside, beside.open("wb") as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]  # of a later version's allow_pickle
-        beside.chmod(0o644)  # a shared cache is readable to all
-        os.replace(beside, path)
     except OSError as error:
         raise DataError(
             f"The data is good, but its cache {path} could not be written ({error.strerror or error}). "
             "Make that folder writable, or set XDG_CACHE_HOME (on Linux) to one that is."
         ) from error
-    finally:
-        if beside:
-            beside.unlink(missing_ok=True)
     return path
 
 

@@ -1,6 +1,5 @@
 """Forked kernels: quick to start, and otherwise like kernels that start anew."""
 
-import sys
 import tempfile
 from pathlib import Path
 
@@ -86,24 +85,6 @@ def test_a_kernel_keeps_to_its_memory_limit(write_notebook, tmp_path):
     with pytest.raises(engine.NotebookError, match="MemoryError"):
         execute(notebook, tmp_path / "out.ipynb", **{kernels.MEMORY: "2000"})
     execute(notebook, tmp_path / "out.ipynb", **{kernels.MEMORY: "8000"})
-
-
-def test_another_environments_python_is_started_not_forked(write_notebook, tmp_path, monkeypatch):
-    other = tmp_path / "python"
-    other.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
-    other.chmod(0o755)
-    monkeypatch.setattr(kernels.KernelManager, "format_kernel_cmd", _command_of(other))
-    done = execute(
-        write_notebook("says", "import sys\nprint('tensorflow' in sys.modules)"), tmp_path / "out.ipynb"
-    )
-    assert done.cells[-1].outputs[0].text == "False\n"
-
-
-def _command_of(python: Path):
-    def command(manager, extra_arguments=()):
-        return [str(python), "-m", "ipykernel_launcher", "-f", manager.connection_file, *extra_arguments]
-
-    return command
 
 
 def test_copies_do_not_draw_the_same(write_notebook, tmp_path):
