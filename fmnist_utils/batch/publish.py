@@ -25,7 +25,7 @@ def publish(folder: Path, project: Path = files.PROJECT) -> None:
     """
     state = states.read(folder / "run.json")
     names = [path.name for path in series.lessons(project / "notebooks")]
-    if state["status"] != "complete" or state["parameters"] or state["notebooks"] != names:
+    if state["status"] != "complete" or state.get("parameters") or state.get("notebooks") != names:
         raise series.BatchError(
             f"{folder} is not a complete run of the whole series with its default parameters."
         )

@@ -110,7 +110,8 @@ def run(notebooks: Sequence[Path], given: Mapping[str, Any], folder: Path, jobs:
             )
     except BaseException as error:
         state |= {"status": "failed", "error": str(error) or type(error).__name__, "ended": runs.now()}
-        files.write_json(folder / "run.json", state)
+        with suppress(OSError):  # the disk may be what failed
+            files.write_json(folder / "run.json", state)
         raise
     files.write_json(folder / "run.json", state | {"status": "complete", "ended": runs.now()})
     return folder

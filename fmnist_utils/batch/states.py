@@ -25,7 +25,9 @@ def read(path: Path) -> dict[str, Any]:
         UnreadableError: the file is missing or damaged.
     """
     state = files.read_json(path, dict)
-    if state.get("status") == "running" and state.get("host") == platform.node() and not _is_running(state):
+    if "status" not in state:
+        raise files.UnreadableError(f"{path} is no state of a run: it has no status")
+    if state["status"] == "running" and state.get("host") == platform.node() and not _is_running(state):
         state["status"] = "killed"
         with suppress(OSError):  # in a folder that may only be read it is known all the same
             files.write_json(path, state)

@@ -35,9 +35,11 @@ def whole(path: Path) -> Iterator[Path]:
         yield beside
         _flush(beside)
         os.replace(beside, path)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename = str(path)  # a full disk names none
         raise
     _flush(path.parent)
 

@@ -1,5 +1,5 @@
 /* What some file systems do, for any process that loads this library before the system's own (LD_PRELOAD).
-   FAULT names it; FAULT_UNDER is the folder whose files it concerns; FAULT_AT is the call at which "off" ends
+   FAULT names it, or several; FAULT_UNDER is the folder whose files it concerns; FAULT_AT is the call at which "off" ends
    the process, as a power failure would. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -19,7 +19,9 @@
 
 static int is(const char *fault) {
     const char *named = getenv("FAULT");
-    return named && !strcmp(named, fault);
+    const char *found = named ? strstr(named, fault) : NULL;
+    size_t length = strlen(fault);
+    return found && (found == named || found[-1] == ' ') && (!found[length] || found[length] == ' ');
 }
 
 static int concerned(const char *path) {
