@@ -1,8 +1,10 @@
 """Fresh copies of a model and an optimizer, and the trial that Keras can keep them. No TensorFlow here."""
 
 import inspect
+import json
 import tempfile
 import types
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +18,13 @@ if TYPE_CHECKING:  # whoever has a model has loaded it already
     import keras
 
 _IMAGES = np.random.default_rng(0).random((2, 28, 28, 1), np.float32)
+# What networks are made of. Keras would call a function of any of its modules that a file names.
+_MODULES = {
+    *("keras", "keras.layers", "keras.activations", "keras.initializers", "keras.regularizers"),
+    *("keras.constraints", "keras.losses", "keras.metrics", "keras.optimizers", "keras.optimizers.schedules"),
+    "builtins",  # Keras looks for such a name in some of the others
+}
+_INTERNAL = ("keras.src.ops.", "keras.src.models.")  # where Keras takes nothing but operations and models
 _GIVES_BACK = (
     "Whatever it computes with has to follow from its settings, which a class of your own returns from "
     "get_config and takes in __init__, or has to be a weight, made with add_weight."
@@ -80,14 +89,21 @@ def refuse_lambdas(model: "keras.Model") -> None:
 
 
 def load(path: Path, like: "keras.Model | None" = None) -> "keras.Model":
-    """Read a saved model, a ``.keras`` file; nothing that it holds is executed.
+    """Read a saved model, a ``.keras`` file; nothing that it holds is executed, no other file touched.
 
     With ``like``, a model of the same architecture, only the weights are read.
+
+    Raises:
+        ModelError: the file holds what Keras would not have written.
     """
     import keras
 
+    with zipfile.ZipFile(path) as archive:
+        _refuse_bombs(path, archive)
+        if like is None:
+            _refuse_others(path, json.loads(archive.read("config.json")))
     if like is None:
-        return keras.saving.load_model(path, compile=False)
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
     model = _built(fresh(like))
     model.load_weights(path)
     return model
@@ -112,6 +128,37 @@ def fresh_optimizer(optimizer: "keras.optimizers.Optimizer") -> "keras.optimizer
                 "constructor, or write a class that returns it from get_config and takes it in __init__."
             )
     return made
+
+
+def _refuse_bombs(path: Path, archive: zipfile.ZipFile) -> None:
+    """Refuse a small file that would fill the memory: Keras compresses nothing and leaves nothing out."""
+    import h5py
+
+    def refuse_unwritten(name: str, part: Any) -> None:
+        if isinstance(part, h5py.Dataset) and part.id.get_storage_size() < part.nbytes:
+            raise ModelError(f"{path} does not hold its weights {name} in full. Keras did not write it so.")
+
+    if sum(part.file_size for part in archive.infolist()) > path.stat().st_size:
+        raise ModelError(f"{path} is smaller than what is in it. Keras did not write it so.")
+    with archive.open("model.weights.h5") as weights, h5py.File(weights) as kept:
+        kept.visititems(refuse_unwritten)
+
+
+def _refuse_others(path: Path, part: Any) -> None:
+    """Refuse a configuration that names what is neither of Keras's parts of networks nor registered with it."""
+    import keras
+
+    if isinstance(part, dict) and "class_name" in part:
+        name = part.get("config") if part["class_name"] == "function" else part["class_name"]
+        names, module = (name, part.get("registered_name")), str(part.get("module") or "keras")
+        own = any(isinstance(one, str) and keras.saving.get_registered_object(one) for one in names)
+        if not (own or module in _MODULES or module.startswith(_INTERNAL)):
+            raise ModelError(
+                f"{path} names {module}.{name}, which Keras does not have for networks. If it is your own, "
+                "give a model of that architecture, of which the weights alone are read from the file."
+            )
+    for inner in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        _refuse_others(path, inner)
 
 
 def _anew(layer: "keras.Layer") -> "keras.Layer":
