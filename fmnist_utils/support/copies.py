@@ -18,12 +18,13 @@ if TYPE_CHECKING:  # whoever has a model has loaded it already
     import keras
 
 _IMAGES = np.random.default_rng(0).random((2, 28, 28, 1), np.float32)
-# What networks are made of. Keras would call a function of any of its modules that a file names.
-_MODULES = {
-    *("keras", "keras.layers", "keras.activations", "keras.initializers", "keras.regularizers"),
-    *("keras.constraints", "keras.losses", "keras.metrics", "keras.optimizers", "keras.optimizers.schedules"),
+# What networks are made of. Keras would call whatever a file names as a function, of any of its modules.
+_FUNCTIONS = {
+    *("keras.activations", "keras.initializers", "keras.regularizers", "keras.constraints", "keras.losses"),
+    *("keras.metrics", "keras.optimizers", "keras.optimizers.schedules"),
     "builtins",  # Keras looks for such a name in some of the others
 }
+_CLASSES = _FUNCTIONS | {"keras", "keras.layers"}
 _INTERNAL = ("keras.src.ops.", "keras.src.models.")  # where Keras takes nothing but operations and models
 _GIVES_BACK = (
     "Whatever it computes with has to follow from its settings, which a class of your own returns from "
@@ -149,10 +150,15 @@ def _refuse_others(path: Path, part: Any) -> None:
     import keras
 
     if isinstance(part, dict) and "class_name" in part:
-        name = part.get("config") if part["class_name"] == "function" else part["class_name"]
-        names, module = (name, part.get("registered_name")), str(part.get("module") or "keras")
-        own = any(isinstance(one, str) and keras.saving.get_registered_object(one) for one in names)
-        if not (own or module in _MODULES or module.startswith(_INTERNAL)):
+        module, name = str(part.get("module") or "keras"), part["class_name"]
+        if name == "function":
+            name = registered = part.get("config")
+            known = module in _FUNCTIONS
+        else:
+            registered = part.get("registered_name", name)
+            known = module in _CLASSES or module.startswith(_INTERNAL)
+        own = isinstance(registered, str) and keras.saving.get_registered_object(registered)
+        if not (known or own):
             raise ModelError(
                 f"{path} names {module}.{name}, which Keras does not have for networks. If it is your own, "
                 "give a model of that architecture, of which the weights alone are read from the file."

@@ -225,6 +225,7 @@ HOSTILE_CALLS = {
     "cuts trainings short": ("keras.config", "set_max_epochs", 1, {}),
     "downloads": ("keras.datasets.mnist", "load_data", "x.npz", {}),
     "reads other weights": ("keras.applications.vgg16", "VGG16", True, {"weights": "precious.png"}),
+    "runs a graph from a folder": ("keras.layers", "TFSMLayer", "saved", {}),
     "fetches a file": ("keras.utils", "get_file", "x", {"origin": "file:///etc/passwd"}),
     "loads another model": ("keras.models", "load_model", "x.keras", {"safe_mode": False}),
     "allows code": ("keras.config", "enable_unsafe_deserialization", None, {}),
