@@ -95,11 +95,30 @@ RULES: dict[str, Number | Choice | Text] = {
 
 
 def literal(text: str) -> Any:
-    """The value that a text stands for: a Python literal, or else the text itself."""
+    """The value that a text stands for: a Python literal that a notebook can be given, or else the text itself.
+
+    Raises:
+        ParameterError: the text cannot be written into a notebook.
+    """
     try:
-        return ast.literal_eval(text)
-    except (SyntaxError, ValueError):
-        return text
+        value = ast.literal_eval(text)
+    except (SyntaxError, ValueError, MemoryError, RecursionError):  # the last two for what is nested too deep
+        value = text
+    value = value if can_be_given(value) else text
+    if not can_be_given(value):
+        raise ParameterError(f"{text!r} is no text in UTF-8.")
+    return value
+
+
+def can_be_given(value: Any) -> bool:
+    """Whether papermill hands a notebook this very value; of others, such as bytes, it makes a text."""
+    if isinstance(value, str):
+        return value.isascii() or value == value.encode(errors="ignore").decode()
+    if isinstance(value, list | dict):
+        names = list(value) if isinstance(value, dict) else []
+        inner = list(value.values()) if isinstance(value, dict) else value
+        return all(isinstance(name, str) for name in names) and all(map(can_be_given, [*names, *inner]))
+    return value is None or isinstance(value, bool | int | float)
 
 
 def check(parameters: Mapping[str, Any]) -> None:

@@ -44,7 +44,7 @@ def summary(folders: Sequence[Path]) -> dict[str, Any]:
     Args:
         folders: of the finished trainings, in the order of their seeds.
     """
-    seeds = [np.load(folder / "epochs.npz") for folder in folders]
+    seeds = [np.load(folder / "epochs.npz", allow_pickle=False) for folder in folders]
     correct = np.stack([np.unpackbits(seed["correct"], axis=1)[:, :10_000] for seed in seeds]).astype(bool)
     return {
         "command": "python -m studies.recipe",

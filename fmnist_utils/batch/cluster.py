@@ -86,6 +86,7 @@ def cancel(client: distributed.Client, futures: list[distributed.Future]) -> Non
 
 def _local_cluster(jobs: int) -> distributed.LocalCluster:
     return distributed.LocalCluster(
+        host="127.0.0.1",  # whoever reaches these ports can run programs here
         n_workers=jobs,
         threads_per_worker=1,
         memory_limit=MEMORY_LIMIT // jobs,

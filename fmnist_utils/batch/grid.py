@@ -94,12 +94,12 @@ def read(path: Path) -> list[Run]:
         ParameterError: the file says neither.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")  # Excel writes a mark at the beginning
+        text = path.read_bytes().decode("utf-8-sig")  # Excel writes a mark at the beginning
         if path.suffix.lower() == ".csv":
-            rows = list(csv.DictReader(io.StringIO(text)))
+            rows = list(csv.DictReader(io.StringIO(text, newline="")))
             return [{str(name): parameters.literal(value) for name, value in row.items()} for row in rows]
-        content = yaml.safe_load(text)
-    except (OSError, UnicodeError, yaml.YAMLError) as error:
+        content = _Loader(text).get_single_data()
+    except (OSError, ValueError, RecursionError, csv.Error, yaml.YAMLError) as error:
         raise parameters.ParameterError(f"{path} cannot be read: {error}") from None
     grids = content if isinstance(content, list) else [content]
     if not grids or not all(isinstance(one, dict) for one in grids):
@@ -125,6 +125,15 @@ def plan(notebook: Notebook, listed: Iterable[Run], choices: Mapping[str, Sequen
     return list(unique.values())
 
 
+class _Loader(yaml.SafeLoader):
+    """Without references: a few lines of them, each to several of the line before, name billions of values."""
+
+    def compose_node(self, parent, index):
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError(f"*{self.peek_event().anchor} is a reference. Write out what it refers to")
+        return super().compose_node(parent, index)
+
+
 def _listed(value: Any) -> list[Any]:
     """A YAML value as a list; 1e-4, which YAML takes for a text, as the number that it is."""
     if isinstance(value, list):
@@ -147,6 +156,8 @@ def _problems(notebook: Notebook, run: Run) -> Iterable[str]:
             yield f"{notebook.name} has no parameter {name} (it has {', '.join(notebook.defaults)})"
         elif type(value) is not kind:
             yield f"{name} = {value!r} is no {kind.__name__}"
+        elif not parameters.can_be_given(value):
+            yield f"{name} = {value!r} cannot be given to a notebook"
         elif rule and not rule.accepts(value):
             yield f"{name} = {value!r}, but it must be {rule}"
 

@@ -35,9 +35,9 @@ def load(path: Path = MODEL) -> "keras.Model":
         raise ValueError(
             f"{path} is not the published model: its SHA-256 is {found}, expected {expected}. {_RESTORE}"
         )
-    from fmnist_utils.support.startup import keras  # not before: importing TensorFlow takes seconds
+    from fmnist_utils.support import saved, startup  # noqa: F401  not before: importing TensorFlow takes seconds
 
-    return keras.saving.load_model(path, compile=False)
+    return saved.load(path)
 
 
 def checksum(path: Path) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fmnist_utils.support import files, keys
+from fmnist_utils.support import keys, saved
 
 if TYPE_CHECKING:  # whoever has a model has loaded it already
     import keras
@@ -80,26 +80,14 @@ def refuse_lambdas(model: "keras.Model") -> None:
 
 
 def load(path: Path, like: "keras.Model | None" = None) -> "keras.Model":
-    """Read a saved model, a ``.keras`` file; nothing that it holds is executed.
+    """Read a saved model, a ``.keras`` file, as ``saved.load`` does.
 
     With ``like``, a model of the same architecture, only the weights are read.
 
     Raises:
-        UnreadableError: the file is missing or damaged, or holds another model.
+        UnreadableError: the file is missing or damaged, or holds another model or more than a model.
     """
-    import keras
-
-    model = None if like is None else _built(fresh(like))
-    try:
-        if model is None:
-            return keras.saving.load_model(path, compile=False, safe_mode=True)
-        model.load_weights(path)
-    except MemoryError:
-        raise
-    except Exception as error:  # whatever zipfile, h5py and Keras raise of a damaged file
-        fault = " ".join(str(error).split()) or type(error).__name__
-        raise files.UnreadableError(f"{path} cannot be loaded ({fault[:300]})") from error
-    return model
+    return saved.load(path, None if like is None else _built(fresh(like)))
 
 
 def fresh_optimizer(optimizer: "keras.optimizers.Optimizer") -> "keras.optimizers.Optimizer":

@@ -242,8 +242,12 @@ def _download(how: str, fill: Callable[[Path], Path]) -> Arrays:
 def _read_idx(folder: Path, file: IdxFile) -> np.ndarray:
     zipped, plain = folder / f"{file.name}.gz", folder / file.name
     path = zipped if zipped.exists() else plain
+    if path.exists() and not path.is_file():
+        raise DataError(f"{path} is no file")  # to read a pipe or a device may take for ever
+    largest = max(len(one.header) + prod(one.shape) for one in FILES.values())
     try:
-        content = gzip.decompress(path.read_bytes()) if path is zipped else path.read_bytes()
+        with gzip.open(path) if path is zipped else path.open("rb") as opened:
+            content = opened.read(largest + 1)  # a small file may unpack to any size
     except FileNotFoundError:
         raise DataError(f"{zipped} is missing (also without .gz). Expected: {_expected_names()}") from None
     except (EOFError, zlib.error) as error:

@@ -76,7 +76,7 @@ def require_permission(again: bool) -> None:
 
 def stock(path: Path) -> keras.Model:
     """A trained model in float32 and Keras's own layers."""
-    weights = keras.saving.load_model(path, compile=False).get_weights()
+    weights = keras.saving.load_model(path, compile=False, safe_mode=True).get_weights()
     model = with_stock_layers(models.champion())
     model.set_weights(weights)
     return model
