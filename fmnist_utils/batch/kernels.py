@@ -16,6 +16,8 @@ import psutil
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 
+from fmnist_utils.support.environment import INLINE
+
 MODULE = "ipykernel_launcher"
 # In a kernel's environment: the most memory that it may write to, and whether it will want TensorFlow.
 MEMORY, COMPUTES = "FMNIST_MEMORY_MB", "FMNIST_COMPUTES"
@@ -71,17 +73,18 @@ class _Nursery:
         self._lock = threading.Lock()
         command = [sys.executable, "-P", "-m", "fmnist_utils.batch.nursery"]
         pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-        pipes |= {"text": True, "start_new_session": True}
+        pipes |= {"encoding": "utf-8", "start_new_session": True}
         self._process: Any = subprocess.Popen(command, env=environment, **pipes)
 
     def fork(self, **order: Any) -> "_Forked":
+        answer = ""
         with self._lock, suppress(BrokenPipeError):
             self._process.stdin.write(json.dumps(order) + "\n")
             self._process.stdin.flush()
             answer = self._process.stdout.readline().strip()
             if answer.isdigit():
                 return _Forked(int(answer))
-        raise RuntimeError("No kernel could be forked: out of memory? Or does `import tensorflow` fail?")
+        raise RuntimeError(answer or "the process that imports TensorFlow for it has ended without a word")
 
     def has_ended(self) -> bool:
         return self._process.poll() is not None
@@ -95,7 +98,7 @@ def _nursery(threads: str) -> _Nursery:
     """One for each share of the cores: libraries read OMP_NUM_THREADS when they are loaded."""
     with _lock:
         if threads not in _nurseries or _nurseries[threads].has_ended():
-            environment = os.environ | {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+            environment = os.environ | {"MPLBACKEND": INLINE}
             _nurseries[threads] = _Nursery(environment | ({"OMP_NUM_THREADS": threads} if threads else {}))
         return _nurseries[threads]
 

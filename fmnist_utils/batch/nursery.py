@@ -40,12 +40,12 @@ def main() -> None:
     importlib.import_module("ipykernel.kernelapp")
     for line in sys.stdin:
         order, parent = json.loads(line), os.getpid()
-        if order["computes"]:
-            _preload()
         try:
+            if order["computes"]:
+                _preload()
             pid = os.fork()
-        except OSError as error:  # too many processes, too little memory
-            print(error.strerror, flush=True)
+        except Exception as error:  # a package is broken; or there are too many processes, too little memory
+            print(repr(str(error) or error), flush=True)  # in one line
             continue
         if not pid:
             _become_kernel(order, parent)
