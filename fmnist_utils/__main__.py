@@ -19,6 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(number, _stop)  # and SIGINT is ignored where a script began this in the background
     options = _parser().parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.getLogger("traitlets").setLevel(logging.CRITICAL)  # Jupyter's, of errors that are reported here
     sources.log.setLevel(logging.INFO)
     from fmnist_utils.batch.series import BatchError, RefusedError
 

@@ -84,7 +84,7 @@ class _Nursery:
             answer = self._process.stdout.readline().strip()
             if answer.isdigit():
                 return _Forked(int(answer))
-        raise RuntimeError(answer or "the process that imports TensorFlow for it has ended without a word")
+        raise RuntimeError(answer or "what was to fork it has ended; `import tensorflow` in Python may say why")
 
     def has_ended(self) -> bool:
         return self._process.poll() is not None

@@ -45,7 +45,7 @@ def main() -> None:
                 _preload()
             pid = os.fork()
         except Exception as error:  # a package is broken; or there are too many processes, too little memory
-            print(repr(str(error) or error), flush=True)  # in one line
+            print(f"{type(error).__name__}:", *str(error).split(), flush=True)  # in one line
             continue
         if not pid:
             _become_kernel(order, parent)

@@ -30,7 +30,7 @@ def memory() -> int:
     """The memory that this process may use, in bytes: the machine's, or less."""
     names = ("memory.max", "memory.high", "memory.limit_in_bytes")
     limits = [limit for folder in _folders("memory") for name in names for limit in _read(folder / name)]
-    return int(min(psutil.virtual_memory().total, *limits))
+    return int(min([psutil.virtual_memory().total, *limits]))
 
 
 def _folders(controller: str) -> Iterator[Path]:
