@@ -179,7 +179,8 @@ def drawn(folder: Path, **variables: str) -> bytes:
 def test_a_notebook_shows_its_pictures_whatever_backend_is_named(backend, tmp_path):
     closed = tmp_path / "a file, not a folder"
     closed.touch()
-    outputs = shown(matplotlibrc(tmp_path / "lessons"), MPLBACKEND=backend, MPLCONFIGDIR=str(closed))
+    variables = {"MPLBACKEND": backend, "MPLCONFIGDIR": str(closed), "TMPDIR": str(tmp_path)}
+    outputs = shown(matplotlibrc(tmp_path / "lessons"), **variables)
     assert [output.output_type for output in outputs] == ["display_data", "display_data"], outputs
 
 
