@@ -2,12 +2,13 @@
 
 import argparse
 import logging
+import os
 import signal
 import sys
 from pathlib import Path
 
 from fmnist_utils import parameters
-from fmnist_utils.support import cores, files, sources
+from fmnist_utils.support import cores, files, limits, sources
 
 # Ctrl-C, a cluster's way to say the same, and a terminal that is closed, which Windows does not tell.
 _STOPPING = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
@@ -22,6 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
             signal.signal(number, _stop)
     options = _parser().parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.getLogger("traitlets").setLevel(logging.CRITICAL)  # Jupyter's, of errors that are reported here
     sources.log.setLevel(logging.INFO)
     from fmnist_utils.batch.series import BatchError, RefusedError
 
@@ -57,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("notebooks", nargs="*", help="paths, names or numbers; none: the whole series")
     run.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="a parameter")
     run.add_argument("--to", type=Path, help="the run folder, new or empty (default: one under runs/)")
-    few = min(2, cores.available())
+    few = min(2, _held())
     run.add_argument("--jobs", type=int, default=few, help="notebooks at a time (default: %(default)s)")
     run.add_argument("--publish", action="store_true", help="then make the run the published one")
     run.set_defaults(command=_run, stopped="the run folder is marked as failed")
@@ -137,9 +139,12 @@ def _jobs(options: argparse.Namespace) -> int:
         raise RefusedError(f"jobs is {options.jobs}; at least one run at a time is needed.")
     if options.jobs or options.scheduler:
         return options.jobs or 1
-    from distributed.system import MEMORY_LIMIT  # a container's, if it has one
+    return _held()
 
-    return max(1, min(cores.available(), MEMORY_LIMIT // MEMORY_A_RUN))
+
+def _held() -> int:
+    """How many notebooks this machine, or this container, can hold at a time."""
+    return max(1, min(cores.available(), limits.memory() // MEMORY_A_RUN))
 
 
 def _report(options: argparse.Namespace) -> None:
@@ -157,4 +162,6 @@ def _publish(options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
+    if sys.getfilesystemencoding() == "ascii":  # other names of folders could not be written into a notebook
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # PYTHONUTF8 is set by now
     sys.exit(main())

@@ -10,17 +10,26 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from IPython import get_ipython
 from IPython.display import display
 from matplotlib.figure import Figure
 from PIL import Image
 
 from fmnist_utils import runs
 from fmnist_utils.data import CLASS_NAMES
-from fmnist_utils.support import files
+from fmnist_utils.support import environment, files
+
+# Whatever a matplotlibrc or MPLBACKEND says: they may have been read before this package was imported.
+plt.style.use("default")
+if environment.in_kernel():
+    get_ipython().run_line_magic("matplotlib", "inline")
+else:
+    matplotlib.use("agg")
 
 COLOURS = tuple(sns.color_palette("colorblind"))
 MARKERS = "osD^vPX*<>"  # one for each colour, for readers who cannot tell the colours apart

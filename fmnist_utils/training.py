@@ -19,7 +19,7 @@ import numpy as np
 
 from fmnist_utils import data, runs
 from fmnist_utils.fast import infobatch, towers
-from fmnist_utils.support import copies, files, fingerprint, formatting, keys, progress
+from fmnist_utils.support import copies, environment, files, fingerprint, formatting, keys, progress
 from fmnist_utils.support.keys import same_architecture  # noqa: F401  the lessons' proof that two models are one
 from fmnist_utils.support.startup import keras, tf
 
@@ -121,14 +121,14 @@ def has_native_bfloat16() -> bool:
     """Whether the device that will train has bfloat16 instructions."""
     if gpus := tf.config.list_physical_devices("GPU"):
         return tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (0, 0)) >= (8, 0)
-    return cpu_has_bfloat16()
+    return cpu_has_bfloat16() and not environment.ONEDNN_HELD_BACK
 
 
 def cpu_has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     """Whether Linux lists ``amx_bf16`` or ``avx512_bf16``; False on systems without ``/proc``."""
     if not cpuinfo.exists():
         return False
-    flags = next((line for line in cpuinfo.read_text().splitlines() if line.startswith("flags")), "")
+    flags = next((line for line in cpuinfo.open(encoding="utf-8") if line.startswith("flags")), "")
     return not {"amx_bf16", "avx512_bf16"}.isdisjoint(flags.split())
 
 

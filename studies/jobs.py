@@ -63,7 +63,7 @@ class Job:
             files.write_json(beside / "job.json", asdict(self) | {"key": folder.name.partition("-")[2]})
             command = [sys.executable, "-m", self.module, beside / "job.json"]
             environment = os.environ | self.environment
-            with log.open("w") as out:
+            with log.open("wb") as out:
                 done = subprocess.run(command, cwd=files.PROJECT, env=environment, stdout=out, stderr=out)
             if done.returncode:
                 raise RuntimeError(f"{self.group}, {self.name}, seed {self.seed} failed: {log} says why")

@@ -5,16 +5,16 @@ four. ``python -m studies.out_of_fold`` writes ``results/out_of_fold.npz``, with
 labels. About three minutes on two cores.
 """
 
-import keras
 import numpy as np
 import yaml
 from sklearn.model_selection import StratifiedKFold
 
 from fmnist_utils import data, models, results, training, tuning
 from fmnist_utils.support import files
+from fmnist_utils.support.startup import keras
 
 FOLDS = 5
-WINNER = yaml.safe_load((files.PROJECT / "studies" / "grids" / "tuning_confirmed.yaml").read_text())[0]
+WINNER = yaml.safe_load((files.PROJECT / "studies" / "grids" / "tuning_confirmed.yaml").read_text("utf-8"))[0]
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from fmnist_utils import data
 from fmnist_utils.support import downloads, sources
 
 matplotlib.use("agg")
+os.environ["KERAS_HOME"] = os.devnull  # no test reads or writes a user's keras.json
 
 pytest_plugins = ["tiny_sweep"]
 

@@ -10,10 +10,9 @@ from typing import Any
 import dask
 import distributed
 import distributed.comm
-from distributed.system import MEMORY_LIMIT
 
 from fmnist_utils.batch import series, worker
-from fmnist_utils.support import cores, fingerprint
+from fmnist_utils.support import cores, fingerprint, limits
 
 PATIENCE = 15.0  # seconds, for a scheduler's first answer
 
@@ -89,7 +88,7 @@ def _local_cluster(jobs: int) -> distributed.LocalCluster:
         host="127.0.0.1",  # whoever reaches these ports can run programs here
         n_workers=jobs,
         threads_per_worker=1,
-        memory_limit=MEMORY_LIMIT // jobs,
+        memory_limit=limits.memory() // jobs,
         env={"OMP_NUM_THREADS": str(cores.per_process(jobs))} | series.data_folder(),
         dashboard_address="127.0.0.1:0",
         silence_logs="CRITICAL",

@@ -19,6 +19,8 @@ from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 
+from fmnist_utils.support.environment import INLINE
+
 MODULE = "ipykernel_launcher"
 # In a kernel's environment: the most memory that it may write to, and whether it will want TensorFlow.
 MEMORY, COMPUTES = "FMNIST_MEMORY_MB", "FMNIST_COMPUTES"
@@ -126,7 +128,7 @@ def _nursery(threads: str) -> _Nursery:
     """One for each share of the cores: libraries read OMP_NUM_THREADS when they are loaded."""
     with _lock:
         if threads not in _nurseries or _nurseries[threads].has_ended():
-            environment = os.environ | {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+            environment = os.environ | {"MPLBACKEND": INLINE}
             _nurseries[threads] = _Nursery(environment | ({"OMP_NUM_THREADS": threads} if threads else {}))
         return _nurseries[threads]
 

@@ -130,7 +130,7 @@ def _files(folder: Path) -> dict[str, bytes]:
 
 def _processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
+        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor()

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 SYSTEM_DIR = Path("/usr/share/datasets/fashion-mnist")  # where the package puts the files
 PACKAGE = "dataset-fashion-mnist"
@@ -52,9 +53,8 @@ def with_apt(folder: Path) -> Path:
 
 
 def _run(command: list[str], folder: Path, env: dict[str, str] | None = None, check: bool = True) -> None:
-    subprocess.run(
-        command, cwd=folder, env=env, timeout=DOWNLOAD_SECONDS, check=check, capture_output=True, text=True
-    )
+    options: Any = {"timeout": DOWNLOAD_SECONDS, "check": check, "capture_output": True}
+    subprocess.run(command, cwd=folder, env=env, encoding="utf-8", errors="replace", **options)
 
 
 def last_line(error: Exception) -> str:

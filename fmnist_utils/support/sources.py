@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from platformdirs import user_cache_path
 
-from fmnist_utils.support import downloads, files
+from fmnist_utils.support import downloads, environment, files
 
 log = logging.getLogger("fmnist_utils")
 
@@ -213,8 +213,7 @@ def _pass_over(reason: str, tried: list[str]) -> None:
 
 
 def _from_keras_cache() -> Arrays:
-    home = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
-    return _read_existing(home / "datasets" / "fashion-mnist", "Keras's cache")
+    return _read_existing(environment.keras_home() / "datasets" / "fashion-mnist", "Keras's cache")
 
 
 def _read_existing(folder: Path, what: str) -> Arrays:

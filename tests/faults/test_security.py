@@ -162,7 +162,7 @@ def named(module: str, function: str) -> dict:
 
 def marshalled() -> dict:
     def touch(x):
-        open("executed", "w").close()
+        open("executed", "w", encoding="utf-8").close()
         return x
 
     code = base64.b64encode(marshal.dumps(touch.__code__)).decode()
