@@ -1,7 +1,9 @@
 # Every target sets up what it needs: .venv, the packages of requirements.txt, the verified data.
-PYTHON ?= python3
+# Which Python .venv is for: the one that PYTHON=… names, else that of a .venv that works, else python3.
+PYTHON ?=
 BIN := .venv/bin
-READY := .venv/ready
+WORKS = test -e .venv/made_for.json && $(BIN)/python -I -c "import pip" 2>/dev/null
+ASKED = $(or $(PYTHON),$(shell $(WORKS) && echo $(BIN)/python),python3)
 # Two processes at a time, half of the cores each: small trainings use two cores best that way.
 SHARED = OMP_NUM_THREADS=$$($(BIN)/python -c "from fmnist_utils.support import cores; print(cores.per_process(2))")
 
@@ -11,6 +13,15 @@ SIDE_BY_SIDE = -n 3 --dist loadfile --no-loadscope-reorder
 LESSONS = $$($(BIN)/python -c "from fmnist_utils.batch import series; \
 print(*(f'notebooks/{path.name}' for path in series.longest_first(series.lessons())))")
 
+# Set for another Python or another project, these change what is imported, or how it runs.
+unexport PYTHONHOME PYTHONPATH PYTHONPLATLIBDIR PYTHONSAFEPATH PYTHONOPTIMIZE PYTHONWARNINGS PYTHONINSPECT
+unexport PYTHONEXECUTABLE __PYVENV_LAUNCHER__
+
+# Where no home folder is named, caches and settings go beside the runs.
+ifeq ($(strip $(HOME)),)
+export HOME := $(CURDIR)/runs/home
+endif
+
 .PHONY: run test test-quick check lab bench replicates tuning champion publish clean setup help
 
 run: setup  ## execute the lessons into a new folder under runs/, print the table (the default)
@@ -19,21 +30,24 @@ run: setup  ## execute the lessons into a new folder under runs/, print the tabl
 test: check  ## every check, and the notebooks repeated and compared
 	$(SHARED) $(BIN)/python -m pytest tests $(SIDE_BY_SIDE)
 	@echo "Repeating the committed notebooks in a fresh store; nbval compares their outputs (minutes)"
-	@store=$$(mktemp -d) && trap 'rm -rf "$$store"' EXIT && \
+	@store=$$($(BIN)/python -c "import tempfile; print(tempfile.mkdtemp())") && trap 'rm -rf "$$store"' EXIT && \
 	FMNIST_RUNS_DIR="$$store" $(SHARED) $(BIN)/python -m pytest --nbval $(LESSONS) \
 	-n 2 --dist loadfile --no-loadscope-reorder --durations=12
 
 test-quick: check  ## the checks without what executes the lessons
 	$(SHARED) $(BIN)/python -m pytest tests -m "not slow" $(SIDE_BY_SIDE)
 
+# As python -m: a script in .venv/bin begins with its folder's name, and stumbles over quotes in it.
 check: setup  ## style, types, and who imports whom
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+	$(BIN)/python -c "from importlinter import cli; cli.lint_imports_command()" --no-logo
 
 lab: setup  ## open JupyterLab on the notebooks
-	$(BIN)/jupyter lab notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
+	@[ -w "$$HOME" ] || { HOME="$$PWD/runs/home"; mkdir -p "$$HOME"; \
+	echo "Your home folder cannot be written: JupyterLab keeps its settings in runs/home."; }; \
+	$(BIN)/python -m jupyterlab notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
 
 # Half an hour; PyTorch is measured too where .venv can import it.
 bench: setup  ## measure the speed of training, for results/ and the README
@@ -53,7 +67,7 @@ replicates: setup  ## remake what lessons 5 and 7 keep of five seeds: two hours
 tuning: setup  ## remake what lesson 6 keeps: two hours
 	$(BIN)/python -m fmnist_utils sweep one_training --grid studies/grids/tuning.yaml --to runs/tuning
 	$(BIN)/python -m fmnist_utils sweep 06 -p SEED 0,500 -p TRIALS 20 -p STUDY_EPOCHS 8 \
-	-p STUDY sqlite:///$(CURDIR)/runs/search.sqlite --to runs/search
+	-p STUDY "sqlite:///$$PWD/runs/search.sqlite" --to runs/search
 	cp "$$(ls -t runs/search/runs/*/trials.csv | head -1)" results/tuning_trials.csv
 	$(BIN)/python -m studies.confirmation
 	$(BIN)/python -m fmnist_utils sweep one_training --grid studies/grids/tuning_confirmed.yaml --to runs/tuning
@@ -76,13 +90,8 @@ clean:  ## remove .venv, runs/ and what Python leaves behind
 	rm -rf .venv runs *.egg-info .ruff_cache .mypy_cache .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-setup: $(READY)  ## make .venv, install the packages, fetch the data
+setup:  ## make .venv, install the packages, fetch the data
+	@python="$(ASKED)"; "$$python" setup_venv.py || { status=$$?; case $$status in 126|127) \
+	echo "\"$$python\" could not be started. Name a Python from 3.11 to 3.13: make setup PYTHON=python3.12" >&2;; \
+	esac; exit $$status; }
 	@$(BIN)/python -m fmnist_utils fetch
-
-$(READY): requirements.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else \
-	"Python 3.11 to 3.13 is needed, this is %d.%d. Name one: make run PYTHON=python3.12" % v)'
-	@echo "Making .venv and installing requirements.txt into it, once: about a minute"
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements.txt -e .
-	@touch $(READY)
