@@ -37,11 +37,12 @@ class NotebookError(RuntimeError):
 
 def say(text: str, passing: bool = False) -> None:
     """A line on the terminal; a passing one is overwritten by the next where that is possible."""
-    if sys.stdout.isatty():
-        width = shutil.get_terminal_size().columns - 1
-        print(f"\r{text[:width]:<{width}}", end="" if passing else "\n", flush=True)
-    else:
-        print(text, flush=True)
+    with suppress(OSError):  # who read this may have gone; what is being done goes on
+        if sys.stdout.isatty():
+            width = shutil.get_terminal_size().columns - 1
+            print(f"\r{text[:width]:<{width}}", end="" if passing else "\n", flush=True)
+        else:
+            print(text, flush=True)
 
 
 def execute(
@@ -92,8 +93,7 @@ def _papermills(path: Path) -> str:
 
 def _how_it_ended(client: "_Client", said: TextIO) -> str:
     """What is known of a kernel's end: its status, and the last that it wrote about itself."""
-    launched = getattr(getattr(client.km, "provisioner", None), "launched", None)
-    status = launched and launched.poll()
+    status = client.manager.launched and client.manager.launched.poll()
     known = []
     if status == -signal.SIGKILL:
         known.append(
@@ -121,6 +121,11 @@ class _Client(PapermillNotebookClient):
     """papermill's client, which also shows the progress lines of a training as they pass."""
 
     say: Say
+    manager: kernels.KernelManager  # which stays when the kernel has ended
+
+    def create_kernel_manager(self):
+        self.manager = super().create_kernel_manager()
+        return self.manager
 
     def process_message(self, msg, cell, cell_index):
         content = msg["content"]

@@ -33,6 +33,8 @@ class KernelManager(AsyncKernelManager):
     have taken them by then; the name of a socket is its kernel's own.
     """
 
+    launched: Any = None  # the kernel's process, which Jupyter forgets as soon as it has ended
+
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         # This Python's own kernel, whatever other environments have installed under its name.
@@ -60,7 +62,7 @@ def can_fork() -> bool:
 class _Provisioner(LocalProvisioner):
     """Jupyter's provisioner, which asks the nursery for what would be a new process, and limits memory."""
 
-    launched: Any = None  # Jupyter forgets its ``process`` as soon as it has ended
+    parent: KernelManager
 
     async def launch_kernel(self, cmd: list[str], **options: Any):
         environment = options["env"]
@@ -72,7 +74,7 @@ class _Provisioner(LocalProvisioner):
             self.pid = self.pgid = self.process.pid
         else:
             await super().launch_kernel(cmd, **options)
-        self.launched = self.process
+        self.parent.launched = self.process
         _limit_memory(self.process.pid, environment.get(MEMORY, ""))
         return self.connection_info
 

@@ -147,7 +147,7 @@ def test_a_kernel_that_dies_is_reported_in_a_sentence(make_notebook, tmp_path, c
     assert files.read_json(tmp_path / "run" / "run.json")["status"] == "failed"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_run_that_is_stopped_is_marked_and_leaves_no_process(number, make_notebook, tmp_path):
     command = [sys.executable, "-m", "fmnist_utils", "run", str(make_notebook("01_a", "works", "sleeps"))]
     process = subprocess.Popen(

@@ -15,7 +15,7 @@ from fmnist_utils.support import files
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_sweep_that_is_stopped_leaves_no_process_and_resumes(number, notebook, tmp_path, trace):
     folder = tmp_path / "sweep"
     arguments = command(notebook, folder, "-p", "SEED", "0..2", "-p", "SLEEP", "1.5", "--jobs", "1")
@@ -34,7 +34,7 @@ def test_a_sweep_that_is_stopped_leaves_no_process_and_resumes(number, notebook,
     assert [state["status"] for state in kept] == ["complete"]
     assert len(pd.read_csv(folder / "results.csv")) == 1
     assert left_behind(folder) == []
-    if number == signal.SIGTERM:
+    if number != signal.SIGINT:
         return
     assert subprocess.run(arguments, stdout=subprocess.DEVNULL).returncode == 0
     seeds = [seed for _, seed in begun(trace)]
@@ -42,7 +42,7 @@ def test_a_sweep_that_is_stopped_leaves_no_process_and_resumes(number, notebook,
     assert len(states(folder)) == 3
 
 
-def test_a_killed_command_leaves_no_process_and_a_folder_that_resumes(notebook, tmp_path, trace):
+def test_a_killed_command_leaves_no_process_and_a_folder_that_resumes(notebook, tmp_path, trace, capsys):
     folder = tmp_path / "sweep"
     arguments = command(notebook, folder, "-p", "SEED", "0..2", "-p", "SLEEP", "1.5", "--jobs", "1")
     process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL)
@@ -53,6 +53,9 @@ def test_a_killed_command_leaves_no_process_and_a_folder_that_resumes(notebook, 
     process.wait()
     wait_until(lambda: not any(running(pid) for pid in pids))
     assert [state["status"] for state in states(folder)] == ["complete"]
+    assert __main__.main(["report", str(folder)]) == 0
+    assert "The sweep is killed, with 2 of 3 runs still to do." in capsys.readouterr().out
+    assert files.read_json(folder / "sweep.json")["status"] == "killed"
     assert subprocess.run(arguments, stdout=subprocess.DEVNULL).returncode == 0
     assert sorted(state["parameters"]["SEED"] for state in states(folder)) == [0, 1, 2]
     assert left_behind(folder) == []
