@@ -87,7 +87,7 @@ help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 clean:  ## remove .venv, runs/ and what Python leaves behind
-	rm -rf .venv runs *.egg-info .ruff_cache .mypy_cache .import_linter_cache
+	rm -rf .venv runs build *.egg-info .ruff_cache .mypy_cache .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 setup:  ## make .venv, install the packages, fetch the data

@@ -4,6 +4,7 @@ No lesson reads that folder by itself. ``results/README.md`` says which command 
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,12 @@ WIDEST_BAND = 0.02  # of accuracy
 
 def table(name: str) -> pd.DataFrame:
     """A table of kept results: ``results/NAME.csv``, without the line that says how it was made."""
-    return pd.read_csv(FOLDER / f"{name}.csv", comment="#")
+    return pd.read_csv(_kept(f"{name}.csv"), comment="#")
 
 
 def record(name: str) -> Any:
     """Kept results that are no table: ``results/NAME.json``."""
-    return files.read_json(FOLDER / f"{name}.json")
+    return files.read_json(_kept(f"{name}.json"))
 
 
 def out_of_fold() -> np.ndarray:
@@ -30,9 +31,16 @@ def out_of_fold() -> np.ndarray:
 
     They are float64, shape (60000, 10); rows sum to 1.
     """
-    with np.load(FOLDER / "out_of_fold.npz", allow_pickle=False) as kept:
+    with np.load(_kept("out_of_fold.npz"), allow_pickle=False) as kept:
         probabilities = kept["probabilities"].astype(float)  # they are kept in float16
     return probabilities / probabilities.sum(axis=1, keepdims=True)
+
+
+def _kept(name: str) -> Path:
+    path = FOLDER / name
+    if not path.exists():
+        raise files.UnreadableError(f"{path} is missing. Kept results come with the repository: {files.CLONE}")
+    return path
 
 
 def over_seeds(table: pd.DataFrame, column: str, **settings: Any) -> np.ndarray:

@@ -7,7 +7,8 @@
     RUN/run.json           running, complete or failed
     RUN/test_labels.log    who read the test labels, when and for what
 
-``FMNIST_RUNS_DIR`` names the folder; without it a notebook uses ``runs/interactive`` of the project.
+``FMNIST_RUNS_DIR`` names the folder; without it a notebook uses ``runs/interactive`` of the project, or, where
+the package is installed without its repository, of the working directory.
 """
 
 import logging
@@ -26,7 +27,10 @@ log = logging.getLogger("fmnist_utils")
 def runs_dir() -> Path:
     """The folder of the run that this process belongs to."""
     named = os.environ.get("FMNIST_RUNS_DIR")
-    return Path(named).expanduser().resolve() if named else files.PROJECT / "runs" / "interactive"
+    if named:
+        return Path(named).expanduser().resolve()
+    project = files.PROJECT if (files.PROJECT / "notebooks").is_dir() else Path.cwd()
+    return project / "runs" / "interactive"
 
 
 def models_dir() -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fmnist_utils import runs
 from fmnist_utils.support.startup import keras
 
 if TYPE_CHECKING:
@@ -41,13 +42,36 @@ def one_cycle(
     )
 
 
+def storage(study: str) -> optuna.storages.BaseStorage:
+    """Where a search is kept: the database that ``study`` names, or for "" a journal in this run's folder.
+
+    A journal is added to line by line and needs no locks, which not every file system has.
+    """
+    import optuna  # not before: it takes a second to import, and most runs of a sweep search nothing
+    from optuna.storages import journal
+
+    if study:
+        return optuna.storages.get_storage(study)
+    path = runs.runs_dir() / "study.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = journal.JournalFileOpenLock(str(path))
+    lock.acquire()
+    try:
+        with path.open("a+b") as log:
+            log.seek(0)
+            log.truncate(log.read().rfind(b"\n") + 1)  # without a line that a crash has cut off
+    finally:
+        lock.release()
+    return optuna.storages.JournalStorage(journal.JournalFileBackend(str(path), lock))
+
+
 def read_study(trials: pd.DataFrame, space: dict[str, optuna.distributions.BaseDistribution]) -> optuna.Study:
     """A search that was kept as a table, as lesson 6 writes it, as a study again.
 
     ``trials`` has a row a trial: ``value``, ``state``, and ``params_NAME`` for each name of ``space``, which
     says from what the parameters were drawn.
     """
-    import optuna  # not before: it takes a second to import, and most runs of a sweep search nothing
+    import optuna
 
     study = optuna.create_study(direction="maximize")
     for row in trials.to_dict("records"):

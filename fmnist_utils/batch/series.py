@@ -27,7 +27,13 @@ class RefusedError(BatchError):
 
 
 def lessons(folder: Path = NOTEBOOKS) -> list[Path]:
-    """The notebooks of the series, in order; copies that JupyterLab makes beside them are none."""
+    """The notebooks of the series, in order; copies that JupyterLab makes beside them are none.
+
+    Raises:
+        RefusedError: the package was installed without them.
+    """
+    if not folder.is_dir():
+        raise RefusedError(f"There are no notebooks in {folder}. They come with the repository: {files.CLONE}.")
     return sorted(path for path in folder.glob("*.ipynb") if re.fullmatch(r"\d\d_[a-z_]+", path.stem))
 
 

@@ -18,6 +18,8 @@ from typing import Any
 from filelock import FileLock
 
 PROJECT = Path(__file__).resolve().parents[2]
+# What to do where the package was installed without the rest.
+CLONE = "clone it, and set it up there with make setup or python setup_venv.py"
 _PATIENCE = 10.0  # seconds, for a network's file system to show what was renamed
 _NO_FLUSHING = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)  # some network file systems
 

@@ -56,6 +56,20 @@ def test_a_sweep_and_its_report_are_made_where_the_file_system_refuses(with_faul
     assert subprocess.run(report, env=environment, capture_output=True).returncode == 0
 
 
+def test_a_search_is_kept_where_the_file_system_refuses(with_fault, tmp_path):
+    script = """
+import optuna
+from fmnist_utils import tuning
+study = optuna.create_study(study_name="one", storage=tuning.storage(""), load_if_exists=True)
+study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=3)
+print(len(study.trials))"""
+    environment = with_fault("chmod flock-enolck posix-locks", tmp_path)
+    assert [_run(script, environment, tmp_path / "a {?#%}") for _ in range(2)] == ["3\n", "6\n"]
+    with (tmp_path / "a {?#%}" / "study.log").open("a", encoding="utf-8") as log:
+        log.write('{"op_code": 4, "worker')  # the machine was switched off
+    assert _run(script, environment, tmp_path / "a {?#%}") == "9\n"
+
+
 def test_the_data_are_cached_where_permissions_are_refused(with_fault, tmp_path):
     cache = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "FMNIST_DATA_DIR": ""}
     script = "from fmnist_utils.support import sources; sources.write_cache({'a': __import__('numpy').ones(3)})"
