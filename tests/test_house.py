@@ -1,9 +1,11 @@
-"""Who imports whom: the root is what notebooks import, and what needs no TensorFlow does not load it."""
+"""Who imports whom and what lies where: the root is what notebooks import, and what needs no TensorFlow is light."""
 
 import ast
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 from fmnist_utils.batch import series
 from fmnist_utils.support import files, fingerprint
@@ -65,3 +67,19 @@ def test_the_folders_hold_what_their_names_say():
     notebooks = {path.suffix for path in series.NOTEBOOKS.iterdir() if not path.name.startswith(".")}
     assert notebooks == {".ipynb"}
     assert {path.suffix for path in (files.PROJECT / "figures").iterdir()} == {".png"}
+
+
+def test_each_fault_in_the_table_has_its_test():
+    table = (files.PROJECT / "tests" / "README.md").read_text(encoding="utf-8")
+    named = re.findall(r"^\| .* \| `([^`]+)` \|$", table, re.MULTILINE)
+    assert len(named) == table.count("\n| ") - 2 * table.count("\n|:--"), "a row without a test"
+    here = {name for name in named if "/" not in name}
+    assert len(here) > 60
+    assert here == set().union(*map(_tests, (files.PROJECT / "tests" / "faults").glob("test_*.py")))
+    for path, _, name in (name.partition("::") for name in named if "/" in name):
+        tests = _tests(files.PROJECT / path)
+        assert tests if not name else name in tests, f"{path}::{name}"
+
+
+def _tests(path: Path) -> set[str]:
+    return set(re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE))

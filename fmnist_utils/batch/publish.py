@@ -1,5 +1,7 @@
 """One complete default run becomes the repository's notebooks, figures and table, together."""
 
+import importlib.metadata
+import platform
 import shutil
 import tempfile
 from pathlib import Path
@@ -52,9 +54,19 @@ def _prepare(folder: Path, project: Path, prepared: Path, state: dict[str, Any])
     for ending in (".md", ".json"):
         shutil.copyfile(folder / f"results{ending}", prepared / "results" / f"published{ending}")
     files.write_json(prepared / "results" / series.SECONDS.name, state["seconds"])
+    files.write_text(prepared / "results" / "constraints.txt", versions())
     table = (folder / "results.md").read_text(encoding="utf-8").strip()
     readme = (project / "README.md").read_text(encoding="utf-8")
     files.write_text(prepared / "README.md", with_table(readme, f"{table}\n\n{replicates_table()}"))
+
+
+def versions() -> str:
+    """What is installed, for pip: with ``-c`` it installs the same again."""
+    installed = {f"{found.name}=={found.version}" for found in importlib.metadata.distributions()}
+    ours = {line for line in installed if not line.lower().startswith("fmnist")}
+    python = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+    head = f"# The versions that the published outputs were made with: {python}. Written by make publish."
+    return "\n".join([head, *sorted(ours, key=str.lower)]) + "\n"
 
 
 def cleaned(path: Path) -> nbformat.NotebookNode:

@@ -27,7 +27,8 @@ def test_publishing_cleans_and_moves_everything_together(make_notebook, tmp_path
     )
     assert [path.name for path in (project / "figures").iterdir()] == ["01_new.png"]
     written = sorted(path.name for path in (project / "results").iterdir())
-    assert written == ["published.json", "published.md", "seconds.json"]
+    assert written == ["constraints.txt", "published.json", "published.md", "seconds.json"]
+    assert "\nkeras==3." in (project / "results" / "constraints.txt").read_text()
     text = notebook.read_text()
     assert "papermill" not in text
     assert progress.PROGRESS in text

@@ -230,6 +230,32 @@ def test_a_run_ends_well_and_keeps_every_character(narrow, write_notebook, tmp_p
     assert done.cells[-1].outputs[0].text == "ü … ✗\n"
 
 
+# Folders
+
+ODD = "a {b} 100% #1 $HOME 'c' \"d\" ü"
+
+
+def test_a_run_in_a_folder_of_any_name(write_notebook, tmp_path):
+    notebook = write_notebook("01_a", "print('did')")
+    folder = (tmp_path / ODD).resolve()
+    folder.mkdir()
+    notebook = notebook.rename(folder / "01_{b}.ipynb")
+    assert "Complete" in said("-m", "fmnist_utils", "run", notebook, "--to", folder / "run", TMPDIR=str(folder))
+    assert (folder / "run" / "notebooks" / notebook.name).exists()
+    sweep = ["sweep", notebook, "-p", "EPOCHS", "1,2", "--jobs", "1", "--to", folder / "sweep"]
+    assert "Complete" in said("-m", "fmnist_utils", *sweep, TMPDIR=str(folder))
+
+
+@pytest.mark.parametrize("temporary", ["long", "missing", "relative"])
+def test_a_long_temporary_folder_does_not_stop_a_kernel(temporary, write_notebook, tmp_path, monkeypatch):
+    places = {"long": tmp_path / ("x" * 100), "missing": tmp_path / "missing", "relative": Path("here")}
+    places["long"].mkdir()
+    monkeypatch.chdir(tmp_path)
+    notebook = write_notebook("01_a", "print('did')")
+    run = ["run", notebook, "--to", tmp_path / "run"]
+    assert "Complete" in said("-m", "fmnist_utils", *run, TMPDIR=str(places[temporary]))
+
+
 # Homes
 
 NOBODY = 12345  # no user has this number
