@@ -45,7 +45,7 @@ def test_a_training_is_kept_and_read_back_where_the_file_system_refuses(faults, 
 
 def test_a_sweep_and_its_report_are_made_where_the_file_system_refuses(with_fault, notebook, tmp_path):
     folder = tmp_path / "sweep"
-    environment = with_fault(REFUSES[0], folder) | {"HOME": str(tmp_path / "home")}
+    environment = with_fault(REFUSES[0], Path("/")) | {"HOME": str(tmp_path / "home")}
     (tmp_path / "home").mkdir()
     arguments = command(notebook, folder, "-p", "SEED", "1,2", "--jobs", "2")
     done = subprocess.run(arguments, env=environment, capture_output=True, text=True)
