@@ -24,7 +24,8 @@ COUNTS = {"train": 40, "test": 20}
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files first, so that none is left to run alone; what looks at the executed lessons, last."""
-    turns = {"test_execution": 0, "test_sweep_interrupted": 0, "test_sweep_on_a_scheduler": 0, "test_nbval": 2}
+    long = ("test_execution", "test_sweep_interrupted", "test_set_up", "test_file_systems", "test_environment")
+    turns = {"test_sweep_on_a_scheduler": 0, "test_nbval": 2} | dict.fromkeys(long, 0)
     items.sort(key=lambda item: turns.get(item.path.stem, 1))
 
 

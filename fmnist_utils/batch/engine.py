@@ -95,7 +95,7 @@ def _how_it_ended(client: "_Client", said: TextIO) -> str:
     """What is known of a kernel's end: its status, and the last that it wrote about itself."""
     status = client.manager.launched and client.manager.launched.poll()
     known = []
-    if status == -signal.SIGKILL:
+    if status == -9:  # SIGKILL, which Windows does not have
         known.append(
             "It was killed (SIGKILL): a system does that to what takes more memory than there is, and "
             "a notebook needs about 2 GB; a user can do it too."
