@@ -68,9 +68,10 @@ def description() -> dict[str, str]:
 def recorded() -> dict[str, str] | None:
     """What ``.venv`` was made for; None unless a set-up came to its end there."""
     try:
-        return json.loads(RECORD.read_text(encoding="utf-8"))
+        content = json.loads(RECORD.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
+    return content if isinstance(content, dict) else None
 
 
 def usable() -> bool:

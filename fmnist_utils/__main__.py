@@ -7,8 +7,11 @@ import signal
 import sys
 from pathlib import Path
 
-from fmnist_utils import parameters
-from fmnist_utils.support import cores, files, limits, sources
+if __name__ == "__main__":  # until there is something to be cleared away, Ctrl-C just ends this
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+from fmnist_utils import parameters  # noqa: E402
+from fmnist_utils.support import cores, files, limits, sources, terminal  # noqa: E402
 
 # Ctrl-C, a cluster's way to say the same, and a terminal that is closed, which Windows does not tell.
 _STOPPING = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
@@ -17,27 +20,31 @@ MEMORY_A_RUN = 2 * 2**30  # bytes; TensorFlow and the data of one notebook
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit status: 0, 1 for a run that failed, 2 for one that was refused."""
-    for number in _STOPPING:
-        # Ignored, SIGHUP is nohup's wish; SIGINT is so only because a script began this in the background.
-        if number == signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, _stop)
-    options = _parser().parse_args(arguments)
-    logging.basicConfig(format="%(message)s", level=logging.WARNING)
-    logging.getLogger("traitlets").setLevel(logging.CRITICAL)  # Jupyter's, of errors that are reported here
-    sources.log.setLevel(logging.INFO)
-    from fmnist_utils.batch.series import BatchError, RefusedError
-
+    stopped = "nothing had begun"
     try:
+        from fmnist_utils.batch.series import BatchError, RefusedError
+
+        for number in _STOPPING:
+            # Ignored, SIGHUP is nohup's wish; SIGINT is so only because a script began this in the background.
+            if number == signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, _stop)
+        logging.basicConfig(format="%(message)s", level=logging.WARNING)
+        logging.getLogger("traitlets").setLevel(
+            logging.CRITICAL
+        )  # Jupyter's: its errors are told by this command
+        sources.log.setLevel(logging.INFO)
+        options = _parser().parse_args(arguments)
+        stopped = options.stopped
         options.command(options)
+    except KeyboardInterrupt:
+        print(f"\nfmnist_utils: stopped; {stopped}", file=sys.stderr)
+        return 130
     except (parameters.ParameterError, RefusedError) as error:
         print(f"fmnist_utils: {error}", file=sys.stderr)
         return 2
     except (sources.DataError, files.UnreadableError, BatchError, OSError) as error:
         print(f"fmnist_utils: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print(f"\nfmnist_utils: stopped; {options.stopped}", file=sys.stderr)
-        return 130
     return 0
 
 
@@ -59,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("notebooks", nargs="*", help="paths, names or numbers; none: the whole series")
     run.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="a parameter")
     run.add_argument("--to", type=Path, help="the run folder, new or empty (default: one under runs/)")
-    few = min(2, _held())
+    few = min(2, _at_a_time())
     run.add_argument("--jobs", type=int, default=few, help="notebooks at a time (default: %(default)s)")
     run.add_argument("--publish", action="store_true", help="then make the run the published one")
     run.set_defaults(command=_run, stopped="the run folder is marked as failed")
@@ -88,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _fetch(options: argparse.Namespace) -> None:
-    print(f"Fashion-MNIST, verified: {sources.fetch()}")
+    terminal.say(f"Fashion-MNIST, verified: {sources.fetch()}")
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -97,8 +104,8 @@ def _run(options: argparse.Namespace) -> None:
     notebooks, given = series.resolve(options.notebooks), series.parse(options.p)
     folder = series.run(notebooks, given, options.to or series.new_folder(), options.jobs)
     results = folder / "results.md"
-    print(f"\n{results.read_text(encoding='utf-8')}" if results.exists() else "")
-    print(f"Complete: {folder}")
+    terminal.say(f"\n{results.read_text(encoding='utf-8')}" if results.exists() else "")
+    terminal.say(f"Complete: {folder}")
     if options.publish:
         _publish(argparse.Namespace(folder=folder))
 
@@ -109,26 +116,26 @@ def _sweep(options: argparse.Namespace) -> None:
     notebook = grid.Notebook(series.resolve([options.notebook])[0])
     listed = grid.read(options.grid) if options.grid else [{}]
     planned = grid.plan(notebook, listed, grid.choices(options.parameter))
-    folder = (options.to or sweep.default_folder(notebook)).expanduser().resolve()
+    folder = files.place(options.to or sweep.default_folder(notebook))
     asked = sweep.open_folder(notebook, planned, folder)
     if not asked.left and not options.dry_run:
         sweep.run(asked)
-        print(f"All {len(planned)} runs are complete already: {folder}")
+        terminal.say(f"All {len(planned)} runs are complete already: {folder}")
         return
     jobs = _jobs(options)
     if options.dry_run:
-        print(sweep.described(asked, jobs))
+        terminal.say(sweep.described(asked, jobs))
         return
     if not options.scheduler:
         sources.fetch()  # once, before several workers would
     sweep.run(asked, options.scheduler, jobs)
-    print(f"\n{report.write(folder)}")
+    terminal.say(f"\n{report.write(folder)}")
     if asked.failed:
         raise series.BatchError(
             f"{len(asked.failed)} of {len(planned)} runs failed. Their errors and notebooks, as far as they "
             f"came, are in {folder / 'runs'}. The same command tries them again."
         )
-    print(f"\nComplete: {folder}")
+    terminal.say(f"\nComplete: {folder}")
 
 
 def _jobs(options: argparse.Namespace) -> int:
@@ -139,10 +146,10 @@ def _jobs(options: argparse.Namespace) -> int:
         raise RefusedError(f"jobs is {options.jobs}; at least one run at a time is needed.")
     if options.jobs or options.scheduler:
         return options.jobs or 1
-    return _held()
+    return _at_a_time()
 
 
-def _held() -> int:
+def _at_a_time() -> int:
     """How many notebooks this machine, or this container, can hold at a time."""
     return max(1, min(cores.available(), limits.memory() // MEMORY_A_RUN))
 
@@ -151,17 +158,19 @@ def _report(options: argparse.Namespace) -> None:
     from fmnist_utils.batch import report, series
 
     is_run = (options.folder / "run.json").exists()
-    print(series.described(options.folder) if is_run else report.write(options.folder))
+    terminal.say(series.described(options.folder) if is_run else report.write(options.folder))
 
 
 def _publish(options: argparse.Namespace) -> None:
     from fmnist_utils.batch.publish import publish
 
     publish(options.folder)
-    print(f"Published: {options.folder}")
+    terminal.say(f"Published: {options.folder}")
 
 
 if __name__ == "__main__":
-    if sys.getfilesystemencoding() == "ascii":  # other names of folders could not be written into a notebook
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # PYTHONUTF8 is set by now
+    # Other names of folders could not be written into a notebook; PYTHONUTF8 is set by now.
+    if sys.getfilesystemencoding() == "ascii" and not os.environ.get("FMNIST_BEGUN_ANEW"):
+        os.environ["FMNIST_BEGUN_ANEW"] = "1"  # an option of Python's may be stronger than the variable
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
     sys.exit(main())

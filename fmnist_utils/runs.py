@@ -28,7 +28,7 @@ def runs_dir() -> Path:
     """The folder of the run that this process belongs to."""
     named = os.environ.get("FMNIST_RUNS_DIR")
     if named:
-        return Path(named).expanduser().resolve()
+        return files.place(named)
     project = files.PROJECT if (files.PROJECT / "notebooks").is_dir() else Path.cwd()
     return project / "runs" / "interactive"
 
@@ -67,7 +67,7 @@ def finished(folder: Path) -> list[dict[str, Any]]:
     What cannot be read is left out, and so are copies that a cloud drive or a user made; a line says which.
     """
     found = []
-    for path in sorted(folder.glob("models/[!.]*")):
+    for path in filter(Path.is_dir, sorted(folder.glob("models/[!.]*"))):
         try:
             found.append(_measured(path))
         except files.UnreadableError as error:
@@ -77,8 +77,9 @@ def finished(folder: Path) -> list[dict[str, Any]]:
 
 def _measured(folder: Path) -> dict[str, Any]:
     metrics = files.read_json(folder / "metrics.json", dict)
-    name = metrics.get("name")
-    if not re.fullmatch(rf"{re.escape(str(name))}-[0-9a-f]{{{fingerprint.DIGITS}}}", folder.name):
+    files.require(metrics, folder / "metrics.json", name=str)
+    name = metrics["name"]
+    if not re.fullmatch(rf"{re.escape(name)}-[0-9a-f]{{{fingerprint.DIGITS}}}", folder.name):
         raise files.UnreadableError(f"{folder} is a copy or was renamed: it holds a training of {name}")
     scores = folder / "scores.json"
     return metrics | (files.read_json(scores, dict) if scores.exists() else {})

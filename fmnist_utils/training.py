@@ -231,7 +231,7 @@ def train_or_load(
         folder = runs.models_dir() / f"{name}-{uuid.uuid4().hex[: fingerprint.DIGITS]}"
     with files.locked(folder):  # another notebook of this run may be training just that
         trained = _read_back(folder, model, name)
-        trained = trained or load(_train(model, train, validation, config, name, folder), model)
+        trained = trained or _train(model, train, validation, config, name, folder)
     keras.utils.set_random_seed(config.seed)  # what follows must not depend on whether it was trained here
     return trained
 
@@ -287,7 +287,9 @@ def load(folder: Path, like: keras.Model | None = None) -> Trained:
         UnreadableError: one of its files is missing or damaged.
     """
     metrics = files.read_json(folder / "metrics.json", dict)
+    files.require(metrics, folder / "metrics.json", name=str)
     history = files.read_json(folder / "history.json", dict)
+    files.require(history, folder / "history.json", **dict.fromkeys(("loss", *history), list))
     return Trained(metrics["name"], copies.load(folder / "model.keras", like), history, metrics, folder)
 
 
@@ -340,8 +342,8 @@ def _train(
     config: TrainingConfig,
     name: str,
     folder: Path,
-) -> Path:
-    """Train a fresh copy of a model, and return the folder in which it is kept."""
+) -> Trained:
+    """Train a fresh copy of a model and keep it, in this run if that is possible."""
     copies.require_keepable(model)
     keras.utils.set_random_seed(config.seed)
     copy, shown = copies.fresh(model), _Progress(name, config.epochs)
@@ -349,13 +351,18 @@ def _train(
     history = fit(copy, train, validation, config, callbacks=[shown])
     seconds = time.perf_counter() - began
     metrics = _metrics(copy, train, config, name, history, seconds)
-    try:
-        kept = _store(folder, copy, history, metrics)
-    except OSError as error:  # a full disk, a folder that only others may write to
-        kept = _store(Path(tempfile.mkdtemp(prefix="fmnist-")) / folder.name, copy, history, metrics)
-        progress.Line(f"{name}: could not be kept in this run ({error}); for some time it is in {kept}")
     shown.finish(seconds)
-    return kept
+    try:
+        return load(_store(folder, copy, history, metrics), model)
+    except OSError as error:  # a full disk, a folder that only others may write to
+        fault = str(error)
+    try:
+        kept = _store(Path(tempfile.mkdtemp(prefix="fmnist-")) / folder.name, copy, history, metrics)
+        progress.Line(f"{name}: could not be kept in this run ({fault}); for some time it is in {kept}")
+        return load(kept, model)
+    except OSError:
+        progress.Line(f"{name}: could not be kept in this run ({fault}), nor elsewhere; it is only in memory")
+        return Trained(name, copy, history, metrics, folder)
 
 
 def _store(folder: Path, model: keras.Model, history: dict[str, list[float]], metrics: dict[str, Any]) -> Path:

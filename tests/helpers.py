@@ -52,7 +52,7 @@ def nbval(notebook: Path, store: Path, report: Path) -> dict[int, bool]:
     }
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
     """Wait for a condition, and fail if it does not come."""
     until = time.monotonic() + seconds
     while not condition():

@@ -21,7 +21,7 @@ from papermill.exceptions import PapermillExecutionError
 from papermill.iorw import LocalHandler, papermill_io
 
 from fmnist_utils.batch import kernels, notebook_files
-from fmnist_utils.support import files, progress
+from fmnist_utils.support import files, progress, terminal
 
 _ENGINE = "fmnist_utils"
 _OURS = {"kernel_name": "python3", "language": "python"}  # a notebook may name another environment's, or none
@@ -37,12 +37,11 @@ class NotebookError(RuntimeError):
 
 def say(text: str, passing: bool = False) -> None:
     """A line on the terminal; a passing one is overwritten by the next where that is possible."""
-    with suppress(OSError):  # who read this may have gone; what is being done goes on
-        if sys.stdout.isatty():
-            width = shutil.get_terminal_size().columns - 1
-            print(f"\r{text[:width]:<{width}}", end="" if passing else "\n", flush=True)
-        else:
-            print(text, flush=True)
+    if sys.stdout.isatty():
+        width = shutil.get_terminal_size().columns - 1
+        terminal.say(f"\r{text[:width]:<{width}}", end="" if passing else "\n")
+    else:
+        terminal.say(text)
 
 
 def execute(
@@ -101,10 +100,16 @@ def _how_it_ended(client: "_Client", said: TextIO) -> str:
             "a notebook needs about 2 GB; a user can do it too."
         )
     elif status is not None:
-        known.append(f"It ended with {signal.Signals(-status).name if status < 0 else f'status {status}'}.")
+        known.append(f"It ended with {_signal(-status) if status < 0 else f'status {status}'}.")
     said.seek(0)
     words = said.read().strip()[-300:]
     return " ".join([*known, f"Its last words: {words}"] if words else known)
+
+
+def _signal(number: int) -> str:
+    with suppress(ValueError):  # those of real time have no names
+        return signal.Signals(number).name
+    return f"signal {number}"
 
 
 class _Handler(LocalHandler):

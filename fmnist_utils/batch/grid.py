@@ -17,6 +17,7 @@ from fmnist_utils import parameters
 from fmnist_utils.batch import notebook_files
 from fmnist_utils.support import files
 
+MOST_VALUES = 100_000  # of one parameter: more would be a slip of the finger
 Run = dict[str, Any]  # one run's parameters by name
 
 
@@ -45,9 +46,12 @@ class Notebook:
         tagged = [cell.source for cell in code if "parameters" in cell.metadata.get("tags", [])]
         try:
             self.defaults = _literals("\n".join(tagged))
-        except SyntaxError as error:
-            fault = f"its parameters cell is not plain Python, from line {error.lineno} on: {error.msg}"
-            raise files.UnreadableError(f"{path}: {fault}") from None
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            line = getattr(error, "lineno", None)
+            where = f", from line {line} on" if line else ""
+            raise files.UnreadableError(
+                f"{path}: its parameters cell is not plain Python{where}: {error}"
+            ) from None
         self.kinds = {name: type(value) for name, value in self.defaults.items()}
 
     def complete(self, run: Run) -> Run:
@@ -60,7 +64,10 @@ def values(text: str) -> list[Any]:
     found: list[Any] = []
     for part in text.split(","):
         bounds = re.fullmatch(r"\s*(-?\d+)\.\.(-?\d+)\s*", part)
-        found += range(int(bounds[1]), int(bounds[2]) + 1) if bounds else [parameters.literal(part.strip())]
+        whole = range(int(bounds[1]), int(bounds[2]) + 1) if bounds else [parameters.literal(part.strip())]
+        if len(whole) > MOST_VALUES:
+            raise parameters.ParameterError(f"{part.strip()} is more than {MOST_VALUES:,} values.")
+        found += whole
     return found
 
 
@@ -99,8 +106,10 @@ def read(path: Path) -> list[Run]:
             rows = list(csv.DictReader(io.StringIO(text, newline="")))
             return [{str(name): parameters.literal(value) for name, value in row.items()} for row in rows]
         content = _Loader(text).get_single_data()
-    except (OSError, ValueError, RecursionError, csv.Error, yaml.YAMLError) as error:
-        raise parameters.ParameterError(f"{path} cannot be read: {error}") from None
+    except parameters.ParameterError:
+        raise
+    except Exception as error:  # of YAML's values, each kind raises its own
+        raise parameters.ParameterError(f"{path} cannot be read: {type(error).__name__}: {error}") from None
     grids = content if isinstance(content, list) else [content]
     if not grids or not all(isinstance(one, dict) for one in grids):
         raise parameters.ParameterError(
@@ -168,6 +177,6 @@ def _literals(source: str) -> dict[str, Any]:
     for statement in ast.parse(source).body:
         if isinstance(statement, ast.Assign | ast.AnnAssign):
             target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
-            with suppress(ValueError):  # computed: no value that papermill could replace
+            with suppress(ValueError, TypeError):  # computed: no value that papermill could replace
                 found[ast.unparse(target)] = ast.literal_eval(statement.value or "")
     return found

@@ -2,6 +2,7 @@
 
 import json
 import re
+import warnings
 from pathlib import Path
 
 import nbformat
@@ -19,36 +20,43 @@ def read(path: Path) -> nbformat.NotebookNode:
     """
     notebook = _parsed(path)
     try:
-        nbformat.validate(notebook)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of ids, which are put right
+            nbformat.validate(notebook)
     except nbformat.ValidationError as error:
         raise files.UnreadableError(f"{path} is no sound notebook: {error.message[:200]}") from None
-    language = notebook.metadata.get("kernelspec", {}).get("language", "python")
-    if language.lower() != "python":
+    language = notebook.metadata.get("kernelspec", {}).get("language") or "python"
+    if str(language).lower() != "python":
         raise files.UnreadableError(f"{path} is written in {language}; expected a notebook in Python")
     return notebook
 
 
 def _parsed(path: Path) -> nbformat.NotebookNode:
+    if not path.is_file():
+        raise files.UnreadableError(f"{path} is no file, or a link to none")
     try:
         text = path.read_text(encoding="utf-8-sig")
         if not text.strip():
             raise files.UnreadableError(f"{path} is empty")
         content = json.loads(text)
+        json.dumps(content, ensure_ascii=False).encode()  # half a character in JSON's own writing is none
     except UnicodeError as error:
         raise files.UnreadableError(f"{path} is no text in UTF-8 ({error})") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise files.UnreadableError(f"{path} {_fault(text, error)}") from None
     if not isinstance(content, dict) or type(content.get("nbformat")) is not int:
         raise files.UnreadableError(f"{path} is no notebook: it does not say in which format it is")
     if content["nbformat"] > nbformat.current_nbformat:
         raise files.UnreadableError(f"{path} is in format {content['nbformat']}, newer than this Jupyter's")
     try:
-        return nbformat.reads(text, as_version=nbformat.current_nbformat)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return nbformat.reads(text, as_version=nbformat.current_nbformat)
     except Exception as error:  # what the converters of old formats raise differs from format to format
         raise files.UnreadableError(f"{path} is no sound notebook: {error!r:.200}") from None
 
 
-def _fault(text: str, error: ValueError) -> str:
+def _fault(text: str, error: Exception) -> str:
     if mark := _MERGE.search(text):
         line = text.count("\n", 0, mark.start()) + 1
         return (

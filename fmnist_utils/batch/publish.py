@@ -11,7 +11,7 @@ import nbformat
 import numpy as np
 
 from fmnist_utils import results
-from fmnist_utils.batch import series, states
+from fmnist_utils.batch import notebook_files, series, states
 from fmnist_utils.support import files, formatting
 
 MARKS = ("<!-- results: written by make publish -->", "<!-- end of results -->")
@@ -26,19 +26,22 @@ def publish(folder: Path, project: Path = files.PROJECT) -> None:
             README lacks the marks between which the table stands.
     """
     state = states.read(folder / "run.json")
+    files.require(state, folder / "run.json", parameters=dict, notebooks=list, seconds=dict)
     names = [path.name for path in series.lessons(project / "notebooks")]
-    if state["status"] != "complete" or state.get("parameters") or state.get("notebooks") != names:
+    if state["status"] != "complete" or state["parameters"] or state["notebooks"] != names:
         raise series.BatchError(
             f"{folder} is not a complete run of the whole series with its default parameters."
         )
     with tempfile.TemporaryDirectory(dir=project, prefix=".publishing-") as beside:
         prepared = Path(beside)
         _prepare(folder, project, prepared, state)
-        for old in (project / "figures").glob("[0-9][0-9]_*.png"):
-            old.unlink()
+        figures = {path.name for path in (prepared / "figures").iterdir()}
         for path in sorted(path for path in prepared.rglob("*") if path.is_file()):
             with files.whole(project / path.relative_to(prepared)) as beside_target:
                 path.replace(beside_target)
+        for path in (project / "figures").glob("[0-9][0-9]_*.png"):
+            if path.name not in figures:
+                path.unlink()
 
 
 def _prepare(folder: Path, project: Path, prepared: Path, state: dict[str, Any]) -> None:
@@ -71,7 +74,7 @@ def versions() -> str:
 
 def cleaned(path: Path) -> nbformat.NotebookNode:
     """An executed notebook without what papermill and Jupyter leave in its metadata."""
-    notebook = nbformat.read(path, as_version=4)
+    notebook = notebook_files.read(path)
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},

@@ -78,7 +78,9 @@ def write(folder: Path) -> str:
     Raises:
         RefusedError: there are no runs.
     """
-    found = write_table(folder)
+    if not folder.is_dir():
+        raise series.RefusedError(f"There is no folder {folder}.")
+    found = table(folder)
     if found.empty:
         raise series.RefusedError(f"{folder} holds no runs of a sweep.")
     lines = [_counts(found), *_unfinished(folder)]
@@ -88,12 +90,17 @@ def write(folder: Path) -> str:
         names = ranked.columns[:-5]  # the last five are statistics
         keys = [name for name in names if name == "model_name" or ranked[name].nunique() > 1]
         lines.append(_markdown(ranked, keys))
-        _draw(newest, ranked, keys, folder)
     failed = found[found["status"] == "failed"]
     lines += [f"failed: {run.run}: {run.error}" for run in failed.itertuples()]
     lines += [f"left out: {fault}" for fault in states.entries(folder)[1].values()]
     text = "\n\n".join(lines)
-    files.write_text(folder / "report.md", text + "\n")
+    try:
+        write_table(folder)
+        files.write_text(folder / "report.md", text + "\n")
+        if len(newest):
+            _draw(newest, ranked, keys, folder)
+    except OSError as error:  # it may be somebody else's, or full
+        return f"{text}\n\nThis could not be kept: {error}"
     return text
 
 
@@ -139,9 +146,10 @@ def _unfinished(folder: Path) -> list[str]:
     """A line for a sweep that has not done all of its runs."""
     with suppress(files.UnreadableError):
         state = states.read(folder / "sweep.json")
-        left = len(set(state["runs"]) - set(states.entries(folder)[0]))
+        files.require(state, folder / "sweep.json", runs=list)
+        left = len({str(key) for key in state["runs"]} - set(states.entries(folder)[0]))
         if left:
-            return [f"The sweep is {state['status']}, with {left} of {len(state['runs'])} runs still to do."]
+            return [f"The sweep is {states.told(state)}, with {left} of {len(state['runs'])} runs still to do."]
     return []
 
 

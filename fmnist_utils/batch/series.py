@@ -77,7 +77,7 @@ def plan(notebooks: Sequence[Path], given: Mapping[str, Any]) -> dict[Path, dict
 def data_folder() -> dict[str, str]:
     """FMNIST_DATA_DIR for a kernel: relative to where the command was given, not to the notebook."""
     named = os.environ.get("FMNIST_DATA_DIR")
-    return {"FMNIST_DATA_DIR": str(Path(named).expanduser().resolve())} if named else {}
+    return {"FMNIST_DATA_DIR": str(files.place(named))} if named else {}
 
 
 def new_folder() -> Path:
@@ -101,7 +101,7 @@ def run(notebooks: Sequence[Path], given: Mapping[str, Any], folder: Path, jobs:
         raise RefusedError(f"jobs is {jobs}; at least one notebook at a time is needed.")
     readable, failed = _readable(notebooks)
     planned = plan(readable, given)
-    folder = folder.expanduser().resolve()
+    folder = files.place(folder)
     state = states.begun() | {"notebooks": [path.name for path in notebooks], "parameters": dict(given)}
     state |= {"seconds": {}}
     _claim(folder, state)
@@ -126,15 +126,18 @@ def run(notebooks: Sequence[Path], given: Mapping[str, Any], folder: Path, jobs:
 def published_seconds(measured: Path = SECONDS) -> dict[str, float]:
     """What each notebook took in the published run, as far as that is known."""
     with suppress(files.UnreadableError):
-        return files.read_json(measured, dict)
+        kept = files.read_json(measured, dict)
+        return {name: seconds for name, seconds in kept.items() if isinstance(seconds, int | float)}
     return {}
 
 
 def described(folder: Path) -> str:
     """The state of a run, what went wrong if something did, and its table."""
     state = states.read(folder / "run.json")
-    table = write_results(folder)
-    return "\n\n".join(text for text in (f"{state['status']}: {folder}", state.get("error"), table) if text)
+    table = folder / "results.md"
+    table_text = table.read_text(encoding="utf-8") if table.is_file() else ""
+    told = (f"{states.told(state)}: {folder}", state.get("error"), table_text)
+    return "\n\n".join(str(text) for text in told if text)
 
 
 def longest_first(notebooks: Iterable[Path], measured: Path = SECONDS) -> list[Path]:
@@ -145,7 +148,7 @@ def longest_first(notebooks: Iterable[Path], measured: Path = SECONDS) -> list[P
 
 def write_results(folder: Path) -> str:
     """Write ``results.md`` and ``results.json`` of a run folder, and return the Markdown table."""
-    metrics = runs.finished(folder)
+    metrics = [found for found in runs.finished(folder) if _is_whole(found)]
     chosen = [m for m in metrics if "test_accuracy" in m] or metrics
     if not chosen:
         return ""
@@ -171,9 +174,19 @@ def results_table(metrics: Sequence[Mapping[str, Any]]) -> str:
     return formatting.markdown_table(header, map(row, metrics))
 
 
+def _is_whole(metrics: Mapping[str, Any]) -> bool:
+    """Whether a training's figures can be shown; a line says so if not."""
+    try:
+        results_table([metrics])
+    except (KeyError, TypeError, ValueError) as error:
+        runs.log.warning("Left out of the table: %s, whose figures are not whole (%r).", metrics["name"], error)
+        return False
+    return True
+
+
 def _resolve_one(name: str) -> Path:
-    if Path(name).is_file() and name.endswith(".ipynb"):
-        return Path(name).resolve()
+    if os.path.lexists(name) and name.endswith(".ipynb"):
+        return Path(os.path.abspath(name))
     found = [path for path in lessons() if name in (path.name, path.stem, path.stem[:2])]
     found += [path for path in NOTEBOOKS.glob("[a-z]*.ipynb") if name in (path.name, path.stem)]
     if not found:
@@ -196,6 +209,8 @@ def _readable(notebooks: Sequence[Path]) -> tuple[list[Path], dict[Path, str]]:
 
 def _claim(folder: Path, state: Mapping[str, Any]) -> None:
     """Make the run folder this run's own: whoever makes ``run.json`` has it."""
+    if folder.exists() and not folder.is_dir():
+        raise RefusedError(f"{folder} is a file. Name another folder with --to.")
     folder.mkdir(parents=True, exist_ok=True)
     if any(path.name != "run.json" for path in folder.iterdir()):
         raise RefusedError(f"{folder} is not empty. Name another folder with --to, or delete this one.")
@@ -226,7 +241,7 @@ def _execute_all(
                     try:
                         seconds[path.stem] = round(future.result(), 1)
                     except Exception as error:
-                        failed[path] = str(error)
+                        failed[path] = _told(path, error)
         except BaseException:
             _stop(running)
             raise
@@ -242,6 +257,12 @@ def _stop(futures: Iterable[Future]) -> None:
         not_done = wait(not_done, timeout=0.5).not_done
 
 
+def _told(notebook: Path, error: Exception) -> str:
+    """An error's text, which is whole if it is this package's own; others name no notebook."""
+    own = isinstance(error, RuntimeError)
+    return str(error) if own else f"{notebook.name}: {type(error).__name__}: {error}"
+
+
 def _execute(notebook: Path, values: Mapping[str, Any], folder: Path, environment: Mapping[str, str]) -> float:
     """Execute one notebook; returns the seconds it took."""
     from fmnist_utils.batch import engine  # not before: papermill takes a second or two to import
@@ -249,7 +270,7 @@ def _execute(notebook: Path, values: Mapping[str, Any], folder: Path, environmen
     try:
         seconds = engine.execute(notebook, folder / "notebooks" / notebook.name, values, environment)
     except Exception as error:
-        engine.say(f"{notebook.stem}: failed: {error}")
+        engine.say(f"{notebook.stem}: failed: {_told(notebook, error)}")
         raise
     engine.say(f"{notebook.stem}: done in {formatting.duration(seconds)}")
     return seconds

@@ -12,6 +12,7 @@ command again does what is left. Nothing is shared with the workers but the conn
 import math
 import statistics
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -24,7 +25,7 @@ import filelock
 
 from fmnist_utils import runs
 from fmnist_utils.batch import grid, series, states
-from fmnist_utils.support import files, fingerprint, formatting
+from fmnist_utils.support import files, fingerprint, formatting, terminal
 
 POLL = 0.2  # seconds between two looks at what has come back
 STARTUP = 5.0  # seconds of a run that do not depend on how much is trained, for the estimate
@@ -81,8 +82,11 @@ def run(sweep: Sweep, scheduler: str | None = None, jobs: int = 1) -> None:
                 _run_left(sweep, scheduler, jobs)
             ended = "failed" if sweep.failed else "complete"
         finally:
-            files.write_json(sweep.folder / "sweep.json", state | {"status": ended, "ended": runs.now()})
-            report.write_table(sweep.folder)
+            try:
+                files.write_json(sweep.folder / "sweep.json", state | {"status": ended, "ended": runs.now()})
+                report.write_table(sweep.folder)
+            except OSError as error:  # the first one may be on its way; `report` writes the table another time
+                runs.log.warning("The sweep's state or table could not be written: %s.", error)
 
 
 def described(sweep: Sweep, jobs: int) -> str:
@@ -198,8 +202,15 @@ def _record(sweep: Sweep, result: Any) -> None:
         sizes = {name: len(content) for name, content in result.files.items()}
         files.write_json(beside / "run.json", result.state | {"files": sizes})
 
-    files.discard(target)
-    files.store(target, fill)
+    try:
+        files.discard(target)
+        files.store(target, fill)
+    except OSError as error:
+        kept = files.store(Path(tempfile.mkdtemp(prefix="fmnist-")) / key, fill)
+        raise series.BatchError(
+            f"A run could not be kept in the sweep's folder ({error}). It is in {kept}: move it to {target} "
+            "once there is room, and the same command goes on from there."
+        ) from None
     (sweep.done if result.state["status"] == "complete" else sweep.failed).add(key)
 
 
@@ -266,4 +277,4 @@ class _Progress:
 
     def _say(self, text: str) -> None:
         self._shown = time.monotonic()
-        print(text, flush=True)
+        terminal.say(text)

@@ -50,7 +50,8 @@ def execute(order: Order, text: str) -> Result:
     state: dict[str, Any] = {"key": order.key, "notebook": order.notebook, "program": order.program}
     state |= {"parameters": order.parameters, "started": runs.now(), "environment": environment()}
     began = time.perf_counter()
-    with tempfile.TemporaryDirectory(dir=worker.local_directory, prefix="run-") as beside:
+    place = tempfile.TemporaryDirectory(dir=worker.local_directory, prefix="run-", ignore_cleanup_errors=True)
+    with place as beside:
         folder = Path(beside)
         try:
             _require(order.package)

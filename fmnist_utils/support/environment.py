@@ -43,6 +43,7 @@ def settle() -> None:
     for name in _UNDONE:
         os.environ.pop(name, None)
     os.environ["PYTHONUTF8"] = "1"  # for those that this process starts
+    _settle_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):  # no kernel's
         sys.stdout.reconfigure(errors="replace")  # where a terminal has no "…", let it show a "?"
     _settle_matplotlib()
@@ -52,13 +53,24 @@ def settle() -> None:
 
 def keras_home() -> Path:
     """Keras's folder, where its data sets are, as Keras itself would find it."""
-    return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
+    return Path(os.path.expanduser(os.environ.get("KERAS_HOME") or "~/.keras"))
 
 
 def in_kernel() -> bool:
     """Whether this process is a notebook's."""
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     return hasattr(shell, "kernel")
+
+
+def _settle_streams() -> None:
+    """Open what was closed, as for a program without a terminal: the next file would get its number."""
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number is this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w" if descriptor else "r", encoding="utf-8"))  # noqa: SIM115
 
 
 def _settle_matplotlib() -> None:
@@ -76,9 +88,12 @@ def _settle_home() -> None:
     if not (os.path.isabs(home) and os.path.isdir(home)):
         home = os.environ["HOME"] = _substitute()
     for name, usual in _FOLDERS.items():
-        place = os.environ.get(name) or os.path.join(home, usual)
+        named = os.environ.get(name, "")
+        place = named if os.path.isabs(named) else os.path.join(home, usual)
         kept = os.path.exists(os.path.join(place, "fmnist_utils"))  # data to be read, where none can be written
-        if not (kept or _writable(place)):
+        if kept or _writable(place):
+            os.environ |= {name: place} if named else {}
+        else:
             os.environ[name] = os.path.join(_substitute(), usual)
 
 

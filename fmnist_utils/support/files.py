@@ -10,7 +10,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ def whole(path: Path) -> Iterator[Path]:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            error.filename = str(path)  # a full disk names none
+            error.filename, error.filename2 = str(path), None  # a full disk names none
         raise
     _flush(path.parent)
 
@@ -63,17 +63,31 @@ def read_json(path: Path, kind: type = object) -> Any:
     Raises:
         UnreadableError: it is missing, empty, no JSON, or not of this kind (``dict`` or ``list``).
     """
+    text = " "
     try:
         text = path.read_text(encoding="utf-8")
         content = json.loads(text)
     except FileNotFoundError:
         raise UnreadableError(f"{path} is missing") from None
-    except ValueError as error:  # of the encoding or of JSON
-        fault = f"is no JSON ({error})" if path.stat().st_size else "is empty"
-        raise UnreadableError(f"{path} {fault}") from None
+    except OSError as error:
+        raise UnreadableError(f"{path} cannot be read ({error.strerror})") from None
+    except (ValueError, RecursionError) as error:  # of the encoding or of JSON
+        raise UnreadableError(f"{path} {f'is no JSON ({error})' if text else 'is empty'}") from None
     if not isinstance(content, kind):
         raise UnreadableError(f"{path} holds {text.strip()[:20]} and no {kind.__name__}")
     return content
+
+
+def require(content: Mapping[str, Any], path: Path, **kinds: Any) -> None:
+    """Raise an ``UnreadableError`` unless a JSON file's content has these names with values of these types."""
+    for name, kind in kinds.items():
+        if not isinstance(content.get(name), kind):
+            raise UnreadableError(f"{path} has no sound {name}: {content.get(name)!r:.40}")
+
+
+def place(named: str | Path) -> Path:
+    """A path that somebody has given, absolute; nothing need be there, and no user of a ``~user``."""
+    return Path(os.path.realpath(os.path.expanduser(named)))
 
 
 @contextmanager
@@ -126,7 +140,7 @@ def discard(folder: Path) -> None:
     if folder.is_dir():
         aside = _beside(folder)
         folder.rename(aside)
-        shutil.rmtree(aside)
+        shutil.rmtree(aside, ignore_errors=True)  # what is open in it is left for another time
 
 
 def set_aside(folder: Path) -> Path:
@@ -141,14 +155,14 @@ def _beside(path: Path) -> Path:
 
 
 def _flush(path: Path) -> None:
-    """Have the system write a file or folder to disk now."""
-    if os.name == "nt" and path.is_dir():  # which cannot be opened there
-        return
-    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    """Have the system write a file to disk now; a folder's list of names as well, where it can do that."""
+    is_folder = path.is_dir()
     try:
-        os.fsync(descriptor)
+        descriptor = os.open(path, os.O_RDONLY if is_folder else os.O_RDWR)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
     except OSError as error:
-        if error.errno not in _NO_FLUSHING:
+        if not is_folder and error.errno not in _NO_FLUSHING:
             raise
-    finally:
-        os.close(descriptor)

@@ -5,6 +5,7 @@ limited, so all are read, from this process's own up to the outermost one that c
 """
 
 import math
+import os
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -35,8 +36,8 @@ def memory() -> int:
 
 def _folders(controller: str) -> Iterator[Path]:
     """The folders of the groups that this process is in, as far as they can be seen from where it is."""
-    lines = _OWN.read_text(encoding="utf-8").splitlines() if _OWN.exists() else []
-    for _, controllers, group in (line.split(":", 2) for line in lines):
+    lines = _OWN.read_text(encoding="utf-8").splitlines() if os.access(_OWN, os.R_OK) else []
+    for _, controllers, group in (line.split(":", 2) for line in lines if line.count(":") > 1):
         if not controllers or controller in controllers.split(","):  # version 2 names none
             trees = {_GROUPS / controllers, _GROUPS / controller} if controllers else {_GROUPS}
             for place in (PurePosixPath(group), *PurePosixPath(group).parents):

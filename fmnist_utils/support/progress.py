@@ -2,6 +2,8 @@
 
 from IPython.display import display
 
+from fmnist_utils.support import terminal
+
 PROGRESS = "fmnist_progress"  # marks the message for whoever executes the notebook
 
 
@@ -18,7 +20,7 @@ class Line:
     def update(self, text: str) -> None:
         """Replace the line."""
         if self._handle is None:  # not in a kernel
-            print(text)
+            terminal.say(text)
         else:
             self._handle.update(_Text(text), metadata={PROGRESS: True})
 

@@ -164,7 +164,7 @@ def write_cache(arrays: Arrays) -> Path:
 
 def _named(directory: str | Path | None) -> Path | None:
     named = directory or os.environ.get("FMNIST_DATA_DIR")
-    return Path(named).expanduser().resolve() if named else None
+    return files.place(named) if named else None
 
 
 def _find(directory: str | Path | None) -> tuple[Arrays, bool]:

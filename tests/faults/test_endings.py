@@ -94,9 +94,9 @@ def test_another_process_of_the_same_number_is_not_taken_for_the_run(tmp_path):
     state = states.begun()
     files.write_json(tmp_path / "run.json", state)
     assert states.read(tmp_path / "run.json")["status"] == "running"
-    files.write_json(tmp_path / "run.json", state | {"process_began": state["process_began"] - 9})
+    files.write_json(tmp_path / "run.json", state | {"command": ["another"]})
     assert states.read(tmp_path / "run.json")["status"] == "killed"
-    files.write_json(tmp_path / "run.json", state | {"host": "another", "process_began": 0})
+    files.write_json(tmp_path / "run.json", state | {"host": "another", "process": 0})
     assert states.read(tmp_path / "run.json")["status"] == "running", "nobody here can know"
 
 
@@ -127,3 +127,34 @@ def test_why_a_kernel_died_before_it_answered_is_said(write_notebook, tmp_path, 
     error = capsys.readouterr().err
     assert "its kernel did not start" in error
     assert "It ended with status 3. Its last words: moths in the profile" in error
+
+
+STREAMS = {
+    "a reader that goes": "| head -1",
+    "closed": ">&-",
+    "all closed": "<&- >&- 2>&-",
+    "full": ">/dev/full",
+}
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_commands_go_on_without_a_terminal(stream, notebook, tmp_path):
+    python = f"set -o pipefail; {sys.executable} -m fmnist_utils"
+    run = f"{python} run {notebook} --to {tmp_path / 'run'} {STREAMS[stream]}"
+    sweep = f"{python} sweep {notebook} -p SEED 1,2 --jobs 1 --to {tmp_path / 'sweep'} {STREAMS[stream]}"
+    for command in (run, sweep):
+        done = subprocess.run(["bash", "-c", command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        assert done.returncode == 0, done.stderr
+    assert files.read_json(tmp_path / "run" / "run.json")["status"] == "complete"
+    assert files.read_json(tmp_path / "sweep" / "sweep.json")["status"] == "complete"
+
+
+@pytest.mark.parametrize("after", [0.05, 0.2, 0.4, 0.8])
+def test_ctrl_c_before_anything_has_begun_shows_no_traceback(after, tmp_path):
+    command = [sys.executable, "-m", "fmnist_utils", "report", str(tmp_path)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    time.sleep(after)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert "fmnist_utils/batch" not in error
+    assert "numpy" not in error

@@ -296,3 +296,28 @@ def test_an_unknown_user_without_a_home_can_load_and_run(home, write_notebook):
         executed = nbformat.read(Path(folder) / "run" / "notebooks" / notebook.name, as_version=4)
         assert executed.cells[-1].outputs[0].data["text/plain"] == "60000"
         assert {path.name for path in Path(folder).iterdir()} == {"run", f"fmnist_utils-{NOBODY}"}
+
+
+# Names of folders
+
+NAMED = ["~nosuchuser/x", "loop"]
+
+
+@pytest.mark.parametrize("given", NAMED)
+def test_a_name_that_leads_nowhere_is_said(given, write_notebook, tmp_path):
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    notebook = write_notebook("01_a", "1")
+    for words, setting in (
+        (["fetch"], "FMNIST_DATA_DIR"),
+        (["run", notebook, "--to", given], "FMNIST_RUNS_DIR"),
+    ):
+        done = python("-m", "fmnist_utils", *words, folder=tmp_path, **{setting: given})
+        error = done.stderr.decode()
+        assert "Traceback" not in error
+        assert done.returncode == 0 or given in error
+
+
+def test_an_option_of_pythons_against_utf_8_does_not_hang(tmp_path):
+    ascii_only = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}
+    done = python("-X", "utf8=0", "-m", "fmnist_utils", "report", "nothing", folder=tmp_path, **ascii_only)
+    assert b"There is no folder nothing" in done.stderr

@@ -187,3 +187,35 @@ def test_a_machine_that_is_switched_off_leaves_the_old_or_the_new(what, with_fau
     done = subprocess.run(command, env=with_fault("none", folder), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.split()[-1]) > 5, "it was switched off at each of the calls before"
+
+
+def test_a_training_that_can_be_kept_nowhere_is_in_memory(tmp_path):
+    limited = f"""
+import tempfile, resource, signal
+tempfile.tempdir = {str(tmp_path)!r}
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+from fmnist_utils import training
+store = training._store
+def on_a_full_disk(*given):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 10**12))
+    try:
+        return store(*given)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10**12, 10**12))
+training._store = on_a_full_disk
+"""
+    said = _run(limited + TRAINS.replace("range(2)", "range(1)"), dict(os.environ), tmp_path / "store")
+    assert "nor elsewhere; it is only in memory" in said
+    assert said.splitlines()[-1].endswith(" (20, 10)")
+
+
+def test_a_sweeps_run_that_cannot_be_kept_there_is_kept_elsewhere(notebook, tmp_path):
+    with _mounted(tmp_path / "disk", "-o", "size=40k") as disk:
+        arguments = command(notebook, disk / "sweep", "-p", "SEED", "1..9", "--jobs", "1")
+        done = subprocess.run(arguments, capture_output=True, text=True)
+        assert done.returncode == 1
+        assert "A run could not be kept in the sweep's folder ([Errno 28]" in done.stderr
+        assert "Traceback" not in done.stderr
+        kept = Path(done.stderr.partition("It is in ")[2].partition(": move")[0])
+        assert (kept / "run.json").exists()
+        shutil.rmtree(kept.parent)

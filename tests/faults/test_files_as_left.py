@@ -287,3 +287,108 @@ def test_what_is_renamed_into_its_place_was_flushed_before(tmp_path, monkeypatch
         assert ("flushed", path) in done[:at], path
         assert done[at + 1] == ("flushed", os.path.dirname(path)), "and then the folder's list of names"
     assert any(path.endswith("content") for kind, path in done if kind == "flushed")
+
+
+INSIDE = {
+    "metrics.json": ['{"name": 3}', "{}", "null"],
+    "history.json": ["{}", '{"loss": "x"}', '{"loss": [1.0], "accuracy": 3}'],
+}
+
+
+@pytest.mark.parametrize(("name", "content"), [(name, one) for name in INSIDE for one in INSIDE[name]])
+def test_sound_json_of_another_content_is_no_training(name, content, split, capsys):
+    kept = _train(split)
+    (kept.path / name).write_text(content)
+    capsys.readouterr()
+    _train(split)
+    assert f"{name} " in capsys.readouterr().out.partition("set aside and trained anew")[2]
+
+
+def test_a_folder_in_a_files_place_is_no_training(split, capsys):
+    kept = _train(split)
+    (kept.path / "metrics.json").unlink()
+    (kept.path / "metrics.json").mkdir()
+    _train(split)
+    assert "metrics.json cannot be read (Is a directory)" in capsys.readouterr().out
+
+
+ODD_CELLS = {"an odd key": "X = {[]: 1}", "a zero byte": "X = 1\0", "too deep": f"X = {'-' * 9000}1"}
+
+
+@pytest.mark.parametrize("cell", ODD_CELLS)
+def test_an_odd_parameters_cell_stops_no_other(cell, write_notebook, tmp_path):
+    odd, good = write_notebook("01_a", WORK, parameters=ODD_CELLS[cell]), write_notebook("02_b", WORK)
+    with pytest.raises(series.BatchError, match="1 of 2.*\n.*01_a.ipynb"):
+        series.run([odd, good], {}, tmp_path / "run")
+    assert set(files.read_json(tmp_path / "run" / "run.json")["seconds"]) == {"02_b"}
+
+
+def test_folders_links_and_half_characters_in_a_notebooks_place_stop_no_other(write_notebook, tmp_path, capsys):
+    good, folder = write_notebook("02_b", WORK), tmp_path / "notebooks"
+    (folder / "01_folder.ipynb").mkdir()
+    (folder / "01_link.ipynb").symlink_to(folder / "nothing.ipynb")
+    (folder / "01_deep.ipynb").write_text("[" * 100_000)
+    (folder / "01_half.ipynb").write_text(good.read_text().replace("did", "\\ud800"))
+    arguments = ["run", *map(str, sorted(folder.glob("*.ipynb"))), "--to", str(tmp_path / "run")]
+    assert __main__.main(arguments) == 1
+    error = capsys.readouterr().err
+    assert "4 of 5 notebooks failed" in error
+    for name in ("01_folder", "01_link", "01_deep", "01_half"):
+        assert f"{name}.ipynb " in error
+    assert "Traceback" not in error
+
+
+STATES = [
+    *("status: 3", "parameters: [1]", 'seconds: "x"', "models: [1]", "environment: [1]", "files: null"),
+    'models: [{"name": "m", "val_accuracy": "x"}]',
+]
+
+
+def test_what_cloud_drives_and_others_leave_in_a_sweep_stops_nothing(notebook, tmp_path, capsys):
+    folder = tmp_path / "sweep"
+    arguments = ["sweep", str(notebook), "-p", "SEED", "0..7", "--jobs", "2", "--to", str(folder)]
+    assert __main__.main(arguments) == 0
+    for path, change in zip(sorted(folder.glob("runs/*")), STATES, strict=False):
+        name, _, value = change.partition(": ")
+        content = files.read_json(path / "run.json") | {name: json.loads(value)}
+        (path / "run.json").write_text(json.dumps(content))
+    (folder / "runs" / "desktop.ini").touch()
+    for content in ("{}", '{"status": "complete", "runs": 3}', '{"status": "complete", "runs": [[1]]}'):
+        (folder / "sweep.json").write_text(content)
+        capsys.readouterr()
+        assert __main__.main(["report", str(folder)]) == 0
+        assert capsys.readouterr().out.startswith("1 runs: 1 complete")
+    assert __main__.main(arguments) == 0
+    assert len(pd.read_csv(folder / "results.csv")) == 8
+
+
+METRICS = ['{"name": "m"}', '{"name": "m", "val_accuracy": "x"}', '{"name": "m", "test_accuracy": 0.5}']
+
+
+def test_odd_figures_of_one_training_leave_the_others_table(own_folders):
+    common = {"parameters": 1000, "epochs": 2, "batch_size": 64, "accuracy": 0.9, "val_accuracy": 0.8}
+    for digit, content in enumerate(METRICS):
+        files.write_json(runs.models_dir() / f"m-{digit:012}" / "metrics.json", json.loads(content))
+    files.write_json(runs.models_dir() / "good-0123456789ab" / "metrics.json", common | {"name": "good"})
+    (runs.models_dir() / "desktop.ini").touch()
+    assert [line[:7] for line in series.write_results(runs.runs_dir()).splitlines()[2:]] == ["| good "]
+
+
+def test_a_report_is_shown_where_it_cannot_be_kept(notebook, tmp_path, capsys):
+    folder = tmp_path / "sweep"
+    assert __main__.main(["sweep", str(notebook), "-p", "SEED", "1", "--jobs", "1", "--to", str(folder)]) == 0
+    (folder / "report.md").unlink()
+    (folder / "report.md").mkdir()
+    capsys.readouterr()
+    assert __main__.main(["report", str(folder)]) == 0
+    assert "This could not be kept: [Errno" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("given", ["nothing", "file.txt"])
+def test_a_folder_that_is_none_is_said(given, notebook, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("file.txt").touch()
+    assert __main__.main(["report", given]) == 2
+    assert f"There is no folder {given}" in capsys.readouterr().err
+    assert __main__.main(["run", str(notebook), "--to", "file.txt"]) == 2
+    assert "is a file. Name another folder" in capsys.readouterr().err
