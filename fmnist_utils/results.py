@@ -17,12 +17,16 @@ WIDEST_BAND = 0.02  # of accuracy
 
 
 def table(name: str) -> pd.DataFrame:
-    """A table of kept results: ``results/NAME.csv``, without the line that says how it was made."""
+    """A table of kept results: ``results/NAME.csv``, without the line that says how it was made.
+
+    Raises:
+        UnreadableError: it is missing, as where the package was installed without its repository.
+    """
     return pd.read_csv(_kept(f"{name}.csv"), comment="#")
 
 
 def record(name: str) -> Any:
-    """Kept results that are no table: ``results/NAME.json``."""
+    """Kept results that are no table: ``results/NAME.json``; raises what ``table`` does."""
     return files.read_json(_kept(f"{name}.json"))
 
 

@@ -52,8 +52,8 @@ def log_test_read(purpose: str) -> None:
     """Add a line to the run's record of who read the test labels."""
     folder = runs_dir()
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "test_labels.log").open("a", encoding="utf-8") as log:
-        log.write(f"{now()}  {purpose}\n")
+    with (folder / "test_labels.log").open("a", encoding="utf-8") as file:
+        file.write(f"{now()}  {purpose}\n")
 
 
 def record(folder: Path, scores: Mapping[str, Any]) -> None:

@@ -7,8 +7,8 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -24,7 +24,7 @@ from fmnist_utils.batch import kernels, notebook_files
 from fmnist_utils.support import files, progress, terminal
 
 _ENGINE = "fmnist_utils"
-_OURS = {"kernel_name": "python3", "language": "python"}  # a notebook may name another environment's, or none
+_KERNEL = {"kernel_name": "python3", "language": "python"}  # a notebook may name another environment's, or none
 _COMPUTES = re.compile(r"\b(tensorflow|keras|training|models|sklearn)\b")  # the others are begun sooner
 _running: dict["_Client", str] = {}
 
@@ -67,7 +67,7 @@ def execute(
     ours |= {"owner": owner, "say": say}
     try:
         papermill.execute_notebook(
-            *map(_papermills, (notebook, output)), dict(values), _ENGINE, progress_bar=False, **_OURS, **ours
+            *map(_papermills, (notebook, output)), dict(values), _ENGINE, progress_bar=False, **_KERNEL, **ours
         )
     except PapermillExecutionError as error:
         why = error.evalue if len(error.evalue) <= 600 else f"{error.evalue[:600]} …"
@@ -110,6 +110,20 @@ def _signal(number: int) -> str:
     with suppress(ValueError):  # those of real time have no names
         return signal.Signals(number).name
     return f"signal {number}"
+
+
+@contextmanager
+def _scratch() -> Iterator[tuple[str, TextIO]]:
+    """A folder for a kernel, and a file in it for what it says about itself.
+
+    A kernel that is ended does not clear away; TensorFlow leaves the source of each traced function.
+    """
+    options: Any = {"encoding": "utf-8", "errors": "replace"}
+    with (
+        tempfile.TemporaryDirectory(prefix="kernel-", ignore_cleanup_errors=True) as folder,
+        open(Path(folder) / "stderr", "w+", **options) as said,
+    ):
+        yield folder, said
 
 
 class _Handler(LocalHandler):
@@ -170,12 +184,7 @@ class _Engine(NBClientEngine):
         )
         client.say = say
         _running[client] = owner
-        # A kernel that is ended does not clear away; TensorFlow leaves the source of each traced function.
-        beside = tempfile.TemporaryDirectory(prefix="kernel-", ignore_cleanup_errors=True)
-        with (
-            beside as scratch,
-            open(Path(scratch) / "stderr", "w+", encoding="utf-8", errors="replace") as said,
-        ):
+        with _scratch() as (scratch, said):
             variables = os.environ | dict(environment) | {"TMPDIR": scratch}
             if any(_COMPUTES.search(cell.source) for cell in nb_man.nb.cells if cell.cell_type == "code"):
                 variables[kernels.COMPUTES] = "1"

@@ -132,7 +132,11 @@ def published_seconds(measured: Path = SECONDS) -> dict[str, float]:
 
 
 def described(folder: Path) -> str:
-    """The state of a run, what went wrong if something did, and its table."""
+    """The state of a run, what went wrong if something did, and its table.
+
+    Raises:
+        UnreadableError: ``run.json`` is damaged.
+    """
     state = states.read(folder / "run.json")
     table = folder / "results.md"
     table_text = table.read_text(encoding="utf-8") if table.is_file() else ""

@@ -147,7 +147,7 @@ def test_a_reports_ranking_averages_over_seeds(tmp_path):
 
 
 def test_a_report_on_a_folder_without_runs_says_so(tmp_path, capsys):
-    assert __main__.main(["report", str(tmp_path / "none")]) == 2
+    assert __main__.main(["report", str(tmp_path)]) == 2
     assert "holds no runs of a sweep" in capsys.readouterr().err
 
 
