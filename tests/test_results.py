@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
+from packaging.requirements import Requirement
 
 from fmnist_utils import corruptions, data, results
 from fmnist_utils.batch import grid, publish, series
@@ -205,3 +206,13 @@ def test_the_kept_replicates_are_five_seeds_of_seven_models():
         assert matrices.shape == (5, 10, 10) and (matrices.sum(axis=2) == 1000).all(), name
         accuracy = matrices.diagonal(axis1=1, axis2=2).sum(axis=1) / 10_000
         assert accuracy == pytest.approx(results.replicates("test_accuracy")[name], abs=1e-5)
+
+
+def test_the_published_versions_are_within_the_requirements():
+    kept = (results.FOLDER / "constraints.txt").read_text().splitlines()[1:]
+    versions = {Requirement(line).name.lower(): line.partition("==")[2] for line in kept}
+    lines = (files.PROJECT / "requirements.txt").read_text().splitlines()
+    required = [Requirement(line.partition("#")[0]) for line in lines if line and not line.startswith("#")]
+    assert len(required) > 25
+    for requirement in required:
+        assert requirement.specifier.contains(versions[requirement.name.lower()]), requirement
