@@ -18,6 +18,8 @@ import os
 import signal
 import sys
 import tempfile
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import numpy
@@ -85,12 +87,23 @@ def _become_kernel(order: dict[str, Any], parent: int) -> None:
     os.environ.update(order["env"])
     tempfile.tempdir = None  # it was looked up for this process
     os.chdir(order["cwd"])
+    _make_profile()
     numpy.random.seed()  # or all copies would draw the same
     gc.unfreeze()
     from ipykernel import kernelapp
 
     kernelapp.launch_new_instance(argv=order["argv"])
     os._exit(0)
+
+
+def _make_profile() -> None:
+    """Make the folder of what IPython runs first: it would copy permissions there, which some disks refuse."""
+    from IPython.paths import get_ipython_dir
+
+    readme = Path(get_ipython_dir()) / "profile_default" / "startup" / "README"
+    with suppress(OSError):
+        readme.parent.mkdir(parents=True, exist_ok=True)
+        readme.touch()
 
 
 if __name__ == "__main__":

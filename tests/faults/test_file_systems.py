@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tiny_sweep import command, states
 
-from fmnist_utils.support import files
+from fmnist_utils.support import files, sources
 
 TRAINS = """
 import keras, numpy as np
@@ -46,6 +46,7 @@ def test_a_training_is_kept_and_read_back_where_the_file_system_refuses(faults, 
 def test_a_sweep_and_its_report_are_made_where_the_file_system_refuses(with_fault, notebook, tmp_path):
     folder = tmp_path / "sweep"
     environment = with_fault(REFUSES[0], Path("/")) | {"HOME": str(tmp_path / "home")}
+    environment |= {"XDG_CACHE_HOME": str(sources.cache_file().parents[1])}  # the data
     (tmp_path / "home").mkdir()
     arguments = command(notebook, folder, "-p", "SEED", "1,2", "--jobs", "2")
     done = subprocess.run(arguments, env=environment, capture_output=True, text=True)
@@ -128,7 +129,7 @@ def test_a_damaged_disk_does_not_lose_what_was_there(with_fault, tmp_path):
     files.write_json(tmp_path / "a.json", {"old": True})
     script = f"""
 from pathlib import Path
-from fmnist_utils.support import files
+from fmnist_utils.support import files, sources
 try:
     files.write_json(Path({str(tmp_path)!r}) / "a.json", {{"new": True}})
 except OSError as error:

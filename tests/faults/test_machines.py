@@ -19,7 +19,7 @@ COUNTS = """
 import os
 from fmnist_utils import __main__ as command_line
 from fmnist_utils.support import cores, limits
-print(cores.available(), cores.per_process(2), command_line._held(), limits.memory() // 2**20)
+print(cores.available(), cores.per_process(2), command_line._at_a_time(), limits.memory() // 2**20)
 """
 TRAINS = """
 import os
@@ -142,7 +142,7 @@ def test_cores_are_as_omp_num_threads_says_where_it_says_a_number(said, expected
 def test_as_many_notebooks_run_as_cores_and_memory_allow(there, memory, held, monkeypatch):
     monkeypatch.setattr(cores, "available", lambda: there)
     monkeypatch.setattr(limits, "memory", lambda: memory * GIGABYTE)
-    assert command_line._held() == held
+    assert command_line._at_a_time() == held
     assert command_line._parser().parse_args(["run"]).jobs == min(2, held)
 
 
