@@ -102,7 +102,7 @@ def run(notebooks: Sequence[Path], given: Mapping[str, Any], folder: Path, jobs:
     readable, failed = _readable(notebooks)
     planned = plan(readable, given)
     folder = files.place(folder)
-    state = states.begun() | {"notebooks": [path.name for path in notebooks], "parameters": dict(given)}
+    state: dict[str, Any] = states.begun() | {"notebooks": [path.name for path in notebooks], "parameters": dict(given)}
     state |= {"seconds": {}}
     _claim(folder, state)
     try:
