@@ -102,8 +102,8 @@ def run(notebooks: Sequence[Path], given: Mapping[str, Any], folder: Path, jobs:
     readable, failed = _readable(notebooks)
     planned = plan(readable, given)
     folder = files.place(folder)
-    state: dict[str, Any] = states.begun() | {"notebooks": [path.name for path in notebooks], "parameters": dict(given)}
-    state |= {"seconds": {}}
+    state: dict[str, Any] = states.begun() | {"notebooks": [path.name for path in notebooks]}
+    state |= {"parameters": dict(given), "seconds": {}}
     _claim(folder, state)
     try:
         failed |= _execute_all(planned, folder, jobs, state["seconds"])
