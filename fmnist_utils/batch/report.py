@@ -95,7 +95,7 @@ def write(folder: Path) -> str:
     lines += [f"left out: {fault}" for fault in states.entries(folder)[1].values()]
     text = "\n\n".join(lines)
     try:
-        write_table(folder)
+        files.write_text(folder / "results.csv", found.to_csv(index=False))
         files.write_text(folder / "report.md", text + "\n")
         if len(newest):
             _draw(newest, ranked, keys, folder)

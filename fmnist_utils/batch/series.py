@@ -138,6 +138,9 @@ def described(folder: Path) -> str:
         UnreadableError: ``run.json`` is damaged.
     """
     state = states.read(folder / "run.json")
+    if state["status"] == "killed":  # before it came to its table
+        with suppress(OSError):
+            write_results(folder)
     table = folder / "results.md"
     table_text = table.read_text(encoding="utf-8") if table.is_file() else ""
     told = (f"{states.told(state)}: {folder}", state.get("error"), table_text)
