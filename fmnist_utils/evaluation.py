@@ -62,6 +62,12 @@ class Predictions:
         return float(-np.log(np.clip(given, 1e-7, 1.0)).mean())
 
     @property
+    def brier_score(self) -> float:
+        """Mean squared distance of the ten probabilities from the truth as one-hot; 0 is best, 2 worst."""
+        truth = np.eye(len(CLASS_NAMES))[self.labels]
+        return float(((self.probabilities - truth) ** 2).sum(axis=1).mean())
+
+    @property
     def confidence(self) -> np.ndarray:
         """The probability of each image's predicted class, shape (n,)."""
         return self.probabilities.max(axis=1)
@@ -97,6 +103,29 @@ def mean_interval(values: Values, confidence: float = 0.95) -> Interval:
         return Interval(mean, mean, mean)
     low, high = stats.t.interval(confidence, len(values) - 1, loc=mean, scale=spread)
     return Interval(mean, float(low), float(high))
+
+
+def difference(first: Values, second: Values, confidence: float = 0.95) -> Interval:
+    """The mean of ``first`` minus that of ``second`` with Welch's interval; the two share nothing.
+
+    It holds for values that are about normally distributed; two values a side at least.
+    """
+    interval = stats.ttest_ind(first, second, equal_var=False).confidence_interval(confidence)
+    return Interval(float(np.mean(first) - np.mean(second)), float(interval.low), float(interval.high))
+
+
+def rank_test(first: Values, second: Values) -> float:
+    """Exact Mann-Whitney test: how often chance alone would order two sets of values as one-sidedly, or more.
+
+    It assumes no distribution. With ties it is an approximation (``scipy.stats.mannwhitneyu``).
+    """
+    return float(stats.mannwhitneyu(first, second, method="exact").pvalue)
+
+
+def probability_of_superiority(first: Values, second: Values) -> float:
+    """P(A beats B): the share of pairs, one of each, in which the first is larger; a tie is half a win."""
+    a, b = np.asarray(first)[:, None], np.asarray(second)[None]
+    return float(np.mean((a > b) + 0.5 * (a == b)))
 
 
 def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
@@ -247,6 +276,20 @@ def calibration_curve(predictions: Predictions, bins: int = 15) -> CalibrationCu
     return CalibrationCurve(confidence, accuracy, counts)
 
 
+def classwise_calibration_errors(predictions: Predictions, bins: int = 15) -> np.ndarray:
+    """For each class, the mean distance of its probability from how often it was true (Kull and others, 2019).
+
+    Images are grouped into ``bins`` of equal width by that probability, groups weighed by size. Shape (10,).
+    """
+    edges = np.linspace(0, 1, bins + 1)[1:-1]
+    errors = []
+    for number, promised in enumerate(predictions.probabilities.T):
+        group = np.digitize(promised, edges, right=True)
+        surplus = np.bincount(group, promised - (predictions.labels == number), bins)
+        errors.append(np.abs(surplus).sum() / len(promised))
+    return np.array(errors)
+
+
 def with_temperature(predictions: Predictions, temperature: float) -> Predictions:
     """Softmax of the logits divided by ``temperature``: above 1 every answer is less sure, none changes."""
     logits = np.log(np.clip(predictions.probabilities, 1e-12, 1.0)) / temperature
@@ -275,15 +318,50 @@ def accuracy_coverage_curve(predictions: Predictions) -> tuple[np.ndarray, np.nd
     return answered / len(order), np.cumsum(predictions.correct[order]) / answered
 
 
-def threshold_for(validation: Predictions, accuracy: float) -> float:
+def threshold_for(validation: Predictions, accuracy: float, certainty: float | None = None) -> float:
     """The lowest confidence from which on the answers are right with ``accuracy``, on validation predictions.
+
+    With ``certainty``, 0.95 say, it is Clopper and Pearson's lower bound of that accuracy which has to reach
+    ``accuracy``: the luck of the validation images is allowed for.
 
     Returns:
         A probability; above 1 where no threshold reaches that accuracy.
     """
-    _, reached = accuracy_coverage_curve(validation)
+    coverage, reached = accuracy_coverage_curve(validation)
+    if certainty is not None:
+        answered = np.arange(1, len(reached) + 1)
+        right = np.rint(reached * answered)
+        reached = stats.beta.ppf(1 - certainty, right, answered - right + 1)
     enough = np.flatnonzero(reached >= accuracy)
     return float(np.sort(validation.confidence)[::-1][enough[-1]]) if len(enough) else 1.1
+
+
+def conformal_sets(
+    validation: Predictions, probabilities: np.ndarray, coverage: float, by_class: bool = False
+) -> np.ndarray:
+    """For each image the classes that cannot be ruled out, so that the true one is among them often enough.
+
+    Split conformal prediction (Sadinle and others, 2019): a class stays if its probability is not lower than
+    the true class's is on all but a share ``1 - coverage`` of the validation images.
+
+    Args:
+        validation: predictions that chose nothing, for images like those asked about.
+        probabilities: of those, float, shape (n, 10).
+        coverage: how often the true class is to be in the set: over all images, or, ``by_class``, over those
+            of each class.
+
+    Returns:
+        bool, shape (n, 10).
+    """
+    given = validation.probabilities[np.arange(len(validation.labels)), validation.labels]
+
+    def lowest(of_true: np.ndarray) -> float:
+        rank = int(np.floor((1 - coverage) * (len(of_true) + 1)))  # one more: the image that is asked about
+        return float(np.sort(of_true)[rank - 1]) if rank else 0.0
+
+    if not by_class:
+        return probabilities >= lowest(given)
+    return probabilities >= [lowest(given[validation.labels == number]) for number in range(len(CLASS_NAMES))]
 
 
 def scores_to_keep(tested: Predictions, validated: Predictions, surely: float = 0.98) -> dict[str, Any]:

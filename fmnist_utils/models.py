@@ -7,7 +7,7 @@ float32 whatever the precision of the layers before.
 import math
 
 from fmnist_utils.fast.layers import BatchNormalization
-from fmnist_utils.support.startup import keras
+from fmnist_utils.support.startup import keras, tf
 
 layers = keras.layers
 
@@ -93,6 +93,22 @@ def champion() -> keras.Model:
     x = layers.GlobalAveragePooling2D(name="average")(x)
     outputs = layers.Dense(10, activation="softmax", dtype="float32", name="classes")(x)
     return keras.Model(images, outputs, name="champion")
+
+
+def with_fresh_averages(model: keras.Sequential, batches: tf.data.Dataset) -> keras.Sequential:
+    """A copy of a network with the same weights, its batch normalization's moving averages measured anew.
+
+    They are the means over these batches, each counted alike, of what the network as it is now makes of them
+    (as PyTorch's ``update_bn``). ``batches`` is a dataset of images (n, 28, 28, 1) and labels.
+    """
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    norms = [layer for layer in copy.layers if isinstance(layer, layers.BatchNormalization)]
+    for count, (images, _) in enumerate(batches, start=1):
+        for norm in norms:
+            norm.momentum = 1 - 1 / count  # of the batches before, so that all of them count alike
+        copy(images, training=True)
+    return copy
 
 
 def multiply_adds(layer: keras.Layer) -> int:

@@ -13,7 +13,9 @@ import pandas as pd
 from fmnist_utils.support import files
 
 FOLDER = files.PROJECT / "results"
-WIDEST_BAND = 0.02  # of accuracy
+REACH = 5  # standard deviations from the middle of a band to its ends
+STEADY = 0.005  # of accuracy: a set-up whose trainings differ by more gets a floor instead of a band
+MANY = 10  # trainings of a set-up: fewer tell its standard deviation too badly
 
 
 def table(name: str) -> pd.DataFrame:
@@ -67,42 +69,88 @@ def over_seeds(table: pd.DataFrame, column: str, **settings: Any) -> np.ndarray:
 
 
 def replicates(column: str) -> dict[str, np.ndarray]:
-    """What the five kept trainings of each of lesson 5's models gave (``make replicates``).
+    """What the five kept trainings of each of lesson 5's models gave in bfloat16 (``make replicates``).
 
     It is ``over_seeds`` of a column of ``replicates.csv``, such as ``"val_accuracy"``, by the model's name.
     """
     kept = table("replicates")
-    return {name: over_seeds(kept, column, model_name=name) for name in kept["model_name"].unique()}
+    names = kept["model_name"].unique()
+    return {name: over_seeds(kept, column, model_name=name, PRECISION="bfloat16") for name in names}
+
+
+def every_training() -> pd.DataFrame:
+    """All kept trainings of lesson 5's models: both precisions, this processor and others, several seeds.
+
+    The columns are those of ``replicates.csv``, with where it was trained in ``processor``, and what the bands
+    are made of, each an accuracy:
+
+    ``learnt`` is Keras's running accuracy on the training images, ``late`` that on the validation images, each
+    the mean of the last five epochs; ``unseen`` is that of the last epoch on all 15,000 images that were not
+    trained on, validation and test; ``fresh_late`` and ``fresh_unseen`` are on the validation images, and on
+    the 15,000, with fresh averages of batch normalization.
+    """
+    kept = pd.concat([table("replicates"), table("replicates_elsewhere")], ignore_index=True)
+    for witness, column in {"learnt": "accuracy_by_epoch", "late": "val_accuracy_by_epoch"}.items():
+        kept[witness] = [np.mean([*map(float, text.split()[-5:])]) for text in kept[column]]
+    kept["unseen"] = unseen(kept["val_accuracy"], kept["test_accuracy"])
+    kept["fresh_late"] = kept["fresh_val_accuracy"]
+    kept["fresh_unseen"] = unseen(kept["fresh_val_accuracy"], kept["fresh_test_accuracy"])
+    return kept
+
+
+def unseen(validation: Any, tested: Any) -> Any:
+    """Accuracy on 5,000 validation and 10,000 test images together."""
+    return (validation + 2 * tested) / 3
+
+
+def for_bands(witness: str, seed: int) -> dict[str, np.ndarray]:
+    """One of the figures of ``every_training`` by model, without the trainings that have this very seed.
+
+    A run is not to be compared with itself: on the processor of ``replicates.csv`` it is one of them.
+    """
+    kept = every_training()
+    kept = kept[kept["SEED"] != seed].dropna(subset=witness)
+    return {name: rows[witness].to_numpy() for name, rows in kept.groupby("model_name")}
 
 
 def print_bands(measured: Mapping[str, float], replicated: Mapping[str, Sequence[float]]) -> None:
     """Print for each figure whether it lies in the band of its replicates.
 
-    The band is their mean, give or take four standard deviations, but two points of accuracy wide at most.
-    The standard deviation is that of all steady set-ups in ``replicated`` together, since five values alone
-    tell it badly. Where two points are less than three standard deviations either way, no band is given. A
-    figure moves a little with the processor, its number of cores and the versions; whether it lies in its
-    band hardly ever does, so this can be compared from run to run. Bands hold for a notebook's default
-    parameters.
+    The band is their mean, give or take ``REACH`` standard deviations. A set-up whose trainings differ more than
+    ``STEADY`` has no use for a band; it gets a floor, as many below its mean. A figure moves a little with the
+    processor, its number of cores and the versions; whether it lies in its band hardly ever does
+    (``tests/test_bands.py`` says how seldom), so this can be compared from run to run. Bands hold for a
+    notebook's default parameters.
 
     Args:
-        measured: figures by name.
+        measured: accuracies by name.
         replicated: the same figure of several trainings, for each of these names and of others like them.
     """
     longest = max(map(len, measured))
-    variances = {name: np.var(values, ddof=1) for name, values in replicated.items() if len(values) > 1}
-    steady = {name: variance for name, variance in variances.items() if variance <= (WIDEST_BAND / 4) ** 2}
     for name, value in measured.items():
-        if name not in variances:
-            print(f"{name:<{longest}}  no band: nothing with these parameters was replicated")
-            continue
-        deviation = np.mean([*steady.values()] if name in steady else variances[name]) ** 0.5
-        if 3 * deviation > WIDEST_BAND / 2:
-            print(f"{name:<{longest}}  no band: seeds differ by a standard deviation of {deviation:.3f}")
+        low, high = band(name, replicated)
+        if np.isnan(low):
+            verdict = "no band: nothing with these parameters was replicated"
         else:
-            mean, reach = np.mean(replicated[name]), min(4 * deviation, WIDEST_BAND / 2)
-            verdict = "yes" if abs(value - mean) <= reach else "no"
-            print(f"{name:<{longest}}  within {mean - reach:.4f} to {mean + reach:.4f}: {verdict}")
+            ends = f"above {low:.4f}" if np.isinf(high) else f"within {low:.4f} to {high:.4f}"
+            verdict = f"{ends}: {'yes' if low <= value <= high else 'no'}"
+        print(f"{name:<{longest}}  {verdict}")
+
+
+def band(name: str, replicated: Mapping[str, Sequence[float]]) -> tuple[float, float]:
+    """The ends of the band of a set-up, as ``print_bands`` has it.
+
+    Of fewer than ``MANY`` trainings the standard deviation is that of all set-ups in ``replicated`` together. The
+    upper end is infinite where there is a floor only; both are NaN where there are not two replicates.
+    """
+    several = {key: np.asarray(values) for key, values in replicated.items() if len(values) > 1}
+    if name not in several:
+        return np.nan, np.nan
+    own = several[name]
+    together = np.mean([np.var(values, ddof=1) for values in several.values()])
+    deviation = float(np.var(own, ddof=1) if len(own) >= MANY else together) ** 0.5
+    low, high = own.mean() - REACH * deviation, own.mean() + REACH * deviation
+    return float(low), float(high) if deviation <= STEADY else np.inf
 
 
 def print_answers(answers: Mapping[str, bool]) -> None:

@@ -15,6 +15,7 @@ CURVES = ("accuracy", "loss", "val_accuracy", "val_loss")  # what Keras measures
 FINISHED = (
     *("fitted_accuracy", "fitted_loss", "test_accuracy", "test_loss", "calibration_error", "temperature"),
     *("scaled_calibration_error", "sure_coverage", "sure_accuracy", "confusion_matrix"),
+    *("fresh_val_accuracy", "fresh_test_accuracy"),
 )
 # What a model's metrics.json has and the table keeps, and what it is called there. A parameter of the same
 # name, in whichever case (spreadsheets and some file systems do not tell them apart), gets an underscore.
