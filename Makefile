@@ -4,6 +4,8 @@ PYTHON ?=
 BIN := .venv/bin
 WORKS = test -e .venv/made_for.json && $(BIN)/python -I -c "import pip" 2>/dev/null
 ASKED = $(or $(PYTHON),$(shell $(WORKS) && echo $(BIN)/python),python3)
+# In which precision "make test" repeats the lessons: auto is bfloat16 where the processor is made for it.
+PRECISION ?= auto
 # Two processes at a time, half of the cores each: small trainings use two cores best that way.
 SHARED = OMP_NUM_THREADS=$$($(BIN)/python -c "from fmnist_utils.support import cores; print(cores.per_process(2))")
 
@@ -31,7 +33,10 @@ test: check  ## every check, and the notebooks repeated and compared
 	$(SHARED) $(BIN)/python -m pytest tests $(SIDE_BY_SIDE)
 	@echo "Repeating the committed notebooks in a fresh store; nbval compares their outputs (minutes)"
 	@store=$$($(BIN)/python -c "import tempfile; print(tempfile.mkdtemp())") && trap 'rm -rf "$$store"' EXIT && \
-	FMNIST_RUNS_DIR="$$store" $(SHARED) $(BIN)/python -m pytest --nbval $(LESSONS) \
+	lessons="$(LESSONS)" && if [ "$(PRECISION)" != auto ]; then \
+	$(BIN)/python -m tests.notebooks.with_precision "$(PRECISION)" "$$store/notebooks" $$lessons && \
+	lessons=$$(for path in $$lessons; do echo "$$store/notebooks/$${path##*/}"; done); fi && \
+	FMNIST_RUNS_DIR="$$store" $(SHARED) $(BIN)/python -m pytest --nbval $$lessons \
 	-n 2 --dist loadfile --no-loadscope-reorder --durations=12
 
 test-quick: check  ## the checks without what executes the lessons
@@ -53,12 +58,14 @@ lab: setup  ## open JupyterLab on the notebooks
 bench: setup  ## measure the speed of training, for results/ and the README
 	$(BIN)/python -m studies.speed.bench
 
-# What lessons 5 and 7 read of trainings over five seeds: two hours, resumable.
-replicates: setup  ## remake what lessons 5 and 7 keep of five seeds: two hours
-	$(BIN)/python -m fmnist_utils sweep 05 -p SEED 0..4 --to runs/replicates
+# What lessons 2 to 5, 7 and the appendix read of trainings over seeds: four hours, resumable.
+replicates: setup  ## remake what the lessons keep of several seeds: four hours
+	$(BIN)/python -m fmnist_utils sweep 05 -p SEED 0..4 -p PRECISION bfloat16,float32 --to runs/replicates
 	$(BIN)/python -m studies.kept runs/replicates results/replicates.csv --by-epoch
 	$(BIN)/python -m fmnist_utils sweep one_training --grid studies/grids/claims.yaml --to runs/claims
 	$(BIN)/python -m studies.kept runs/claims results/claims.csv --by-epoch
+	$(BIN)/python -m studies.answers
+	$(BIN)/python -m studies.variance
 	$(BIN)/python -m studies.robustness
 	$(BIN)/python -m studies.out_of_fold
 	$(BIN)/python -m studies.recipe

@@ -83,6 +83,7 @@ RULES: dict[str, Number | Choice | Text] = {
     "SEARCHED": Number(int, 100, 60_000, small=2_000),
     "EMBEDDED": Number(int, 100, 10_000, small=200),
     "CORRUPTED": Number(int, 100, 10_000, small=200),
+    "COVERAGE": Number(float, 0.5, 0.999),
     "PREDICTED": Number(int, 100, 10_000, small=500),
     "TRIALS": Number(int, 0, 10_000, small=1),
     "STUDY_EPOCHS": _EPOCHS,

@@ -3,6 +3,7 @@
 No lesson reads that folder by itself. ``results/README.md`` says which command makes each file.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,11 @@ import pandas as pd
 from fmnist_utils.support import files
 
 FOLDER = files.PROJECT / "results"
-REACH = 5  # standard deviations from the middle of a band to its ends
-STEADY = 0.005  # of accuracy: a set-up whose trainings differ by more gets a floor instead of a band
-MANY = 10  # trainings of a set-up: fewer tell its standard deviation too badly
+PUBLISHED = ("published.json", "seconds.json", "kept.json")  # by ``make publish``, from a run
+REACH = 5.3  # standard deviations from the middle of a band to its ends: found by tests/test_bands.py
+STEADY = 0.005  # of accuracy: a set-up whose trainings differ by more gets a floor instead of a band,
+FLOOR = 0.05  # … so far below the lowest of them
+MANY = 8  # trainings of a set-up: fewer tell its standard deviation too badly
 
 
 def table(name: str) -> pd.DataFrame:
@@ -40,6 +43,27 @@ def out_of_fold() -> np.ndarray:
     with np.load(_kept("out_of_fold.npz"), allow_pickle=False) as kept:
         probabilities = kept["probabilities"].astype(float)  # they are kept in float16
     return probabilities / probabilities.sum(axis=1, keepdims=True)
+
+
+def answers() -> dict[str, np.ndarray]:
+    """What the five replicates of each of lesson 5's models in bfloat16 answer, by the model's name.
+
+    They are probabilities, float64, shape (5, 15000, 10): of the 5,000 validation images with ``SPLIT_SEED`` 0,
+    then of the 10,000 test images. Those with fresh averages are named so.
+    """
+    with np.load(_kept("answers.npz"), allow_pickle=False) as kept:
+        found = {name: kept[name].astype(float) for name in kept.files}  # they are kept in float16
+    return {name: of / of.sum(axis=2, keepdims=True) for name, of in found.items()}
+
+
+def checksums(folder: Path = FOLDER) -> dict[str, str]:
+    """SHA-256 of each file that trainings and measurements have left in ``results/``, by name.
+
+    Without what ``make publish`` writes there, which follows from them and from a run.
+    """
+    kept = [path for path in folder.iterdir() if path.suffix in (".csv", ".npz", ".json")]
+    own = {path.name: path for path in kept if path.name not in PUBLISHED}
+    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in sorted(own.items())}
 
 
 def _kept(name: str) -> Path:
@@ -116,10 +140,10 @@ def for_bands(witness: str, seed: int) -> dict[str, np.ndarray]:
 def print_bands(measured: Mapping[str, float], replicated: Mapping[str, Sequence[float]]) -> None:
     """Print for each figure whether it lies in the band of its replicates.
 
-    The band is their mean, give or take ``REACH`` standard deviations. A set-up whose trainings differ more than
-    ``STEADY`` has no use for a band; it gets a floor, as many below its mean. A figure moves a little with the
-    processor, its number of cores and the versions; whether it lies in its band hardly ever does
-    (``tests/test_bands.py`` says how seldom), so this can be compared from run to run. Bands hold for a
+    The band is their mean, give or take ``REACH`` standard deviations. A set-up whose trainings differ more
+    than ``STEADY`` has no use for a band; it gets a floor, ``FLOOR`` below the lowest of them. A figure moves a
+    little with the processor, its number of cores and the versions; whether it lies in its band hardly ever
+    does (``tests/test_bands.py`` says how seldom), so this can be compared from run to run. Bands hold for a
     notebook's default parameters.
 
     Args:
@@ -140,8 +164,8 @@ def print_bands(measured: Mapping[str, float], replicated: Mapping[str, Sequence
 def band(name: str, replicated: Mapping[str, Sequence[float]]) -> tuple[float, float]:
     """The ends of the band of a set-up, as ``print_bands`` has it.
 
-    Of fewer than ``MANY`` trainings the standard deviation is that of all set-ups in ``replicated`` together. The
-    upper end is infinite where there is a floor only; both are NaN where there are not two replicates.
+    Of fewer than ``MANY`` trainings the standard deviation is that of all set-ups in ``replicated`` together.
+    The upper end is infinite where there is a floor only; both are NaN where there are not two replicates.
     """
     several = {key: np.asarray(values) for key, values in replicated.items() if len(values) > 1}
     if name not in several:
@@ -149,8 +173,9 @@ def band(name: str, replicated: Mapping[str, Sequence[float]]) -> tuple[float, f
     own = several[name]
     together = np.mean([np.var(values, ddof=1) for values in several.values()])
     deviation = float(np.var(own, ddof=1) if len(own) >= MANY else together) ** 0.5
-    low, high = own.mean() - REACH * deviation, own.mean() + REACH * deviation
-    return float(low), float(high) if deviation <= STEADY else np.inf
+    if deviation > STEADY:
+        return float(own.min()) - FLOOR, np.inf
+    return float(own.mean()) - REACH * deviation, float(own.mean()) + REACH * deviation
 
 
 def print_answers(answers: Mapping[str, bool]) -> None:

@@ -22,6 +22,8 @@ def main() -> None:
     models = {}
     sweep = files.PROJECT / "runs" / "replicates"
     for key, state in states.entries(sweep)[0].items():
+        if state["parameters"]["PRECISION"] == "float32":
+            continue
         for name in MODELS:
             (folder,) = (sweep / "runs" / key).glob(f"models/{name}-*")
             models[name, state["parameters"]["SEED"]] = training.load(folder).model
@@ -39,14 +41,14 @@ def main() -> None:
 
 
 def worse(images: np.ndarray) -> Iterator[tuple[str, int, np.ndarray]]:
-    """Kind, severity and images: as they are, mirrored, upside down, and corrupted in each way and severity.
+    """Kind, severity and images: as they are, mirrored, turned round, and corrupted in each way and severity.
 
     Args:
         images: uint8, shape (n, 28, 28), as those that it gives.
     """
     yield "none", 0, images
     yield "mirrored", 1, images[:, :, ::-1]
-    yield "upside down", 1, images[:, ::-1]
+    yield "upside down", 1, images[:, ::-1, ::-1]
     for kind in corruptions.KINDS:
         for severity in corruptions.SEVERITIES:
             yield kind, severity, corruptions.corrupt(images, kind, severity)

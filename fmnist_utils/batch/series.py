@@ -166,19 +166,23 @@ def write_results(folder: Path) -> str:
 
 
 def results_table(metrics: Sequence[Mapping[str, Any]]) -> str:
-    """A Markdown table of models: set-up, accuracies and loss."""
+    """A Markdown table of models: set-up, accuracies and loss; another for fresh averages, where measured."""
     header = ["model", "parameters", "epochs", "batch"]
     header += ["training", "validation", "test (95% interval)", "test loss"]
 
-    def row(m: Mapping[str, Any]) -> list[str]:
+    def row(m: Mapping[str, Any], fresh: str = "") -> list[str]:
         shown = [m["name"], f"{m['parameters']:,}", str(m["epochs"]), str(m["batch_size"])]
-        shown += [f"{m['accuracy']:.2%}", f"{m['val_accuracy']:.2%}"]
+        if fresh:
+            shown[0] += ", fresh averages"
+        shown += ["–" if fresh else f"{m['accuracy']:.2%}", f"{m[f'{fresh}val_accuracy']:.2%}"]
         if "test_accuracy" not in m:
             return [*shown, "–", "–"]
-        low, high = m.get("test_interval", (0, 0))
-        return [*shown, f"{m['test_accuracy']:.2%} ({low:.1%} to {high:.1%})", f"{m['test_loss']:.3f}"]
+        low, high = m.get(f"{fresh}test_interval", (0, 0))
+        tested, loss = m[f"{fresh}test_accuracy"], m[f"{fresh}test_loss"]
+        return [*shown, f"{tested:.2%} ({low:.1%} to {high:.1%})", f"{loss:.3f}"]
 
-    return formatting.markdown_table(header, map(row, metrics))
+    rows = [row(m, fresh) for m in metrics for fresh in ("", "fresh_") if f"{fresh}val_accuracy" in m]
+    return formatting.markdown_table(header, rows)
 
 
 def _is_whole(metrics: Mapping[str, Any]) -> bool:

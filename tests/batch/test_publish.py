@@ -27,7 +27,7 @@ def test_publishing_cleans_and_moves_everything_together(make_notebook, tmp_path
     )
     assert [path.name for path in (project / "figures").iterdir()] == ["01_new.png"]
     written = sorted(path.name for path in (project / "results").iterdir())
-    assert written == ["constraints.txt", "published.json", "published.md", "seconds.json"]
+    assert written == ["constraints.txt", "kept.json", "published.json", "published.md", "seconds.json"]
     assert "\nkeras==3." in (project / "results" / "constraints.txt").read_text()
     text = notebook.read_text()
     assert "papermill" not in text

@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from helpers import IGNORED, NOTEBOOKS
 
-from fmnist_utils import parameters
+from fmnist_utils import parameters, plots
 from fmnist_utils.support import files
 
 LIMIT = 1_000_000
@@ -108,6 +108,7 @@ def test_images_have_alternative_text(notebook):
     for output in outputs(notebook):
         if "image/png" in output.get("data", {}):
             assert output.metadata.get("alt"), "use plots.show, which describes the picture"
+            assert output.metadata["letters"] >= plots.SMALLEST_LETTER, output.metadata["alt"]
 
 
 def test_cells_are_short(notebook):
