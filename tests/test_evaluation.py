@@ -191,3 +191,71 @@ def test_what_is_kept_of_a_model_is_json_and_chosen_on_validation():
     assert never["sure_accuracy"] == 0
     unsure = evaluation.Predictions(validated.probabilities, (validated.classes + 1) % 10)
     assert evaluation.scores_to_keep(tested, unsure)["sure_accuracy"] is None
+
+
+def test_the_difference_of_two_sets_is_welchs():
+    rng = np.random.default_rng(0)
+    covered = []
+    for _ in range(400):
+        first, second = rng.normal(1.0, 1.0, 5), rng.normal(0.0, 4.0, 8)
+        estimate, low, high = evaluation.difference(first, second)
+        assert low < estimate < high
+        covered.append(low < 1.0 < high)
+    assert 0.92 < np.mean(covered) < 0.98
+    assert evaluation.difference(first, second, 0.99).high > high
+
+
+def test_ranks_and_wins_look_at_order_alone():
+    low, high = [0.1, 0.2, 0.3, 0.4, 0.5], [0.6, 0.7, 0.8, 0.9, 99.0]
+    assert evaluation.rank_test(low, high) == pytest.approx(2 / 252), "two of the 252 orders are as one-sided"
+    assert evaluation.probability_of_superiority(high, low) == 1.0
+    assert evaluation.probability_of_superiority([1, 2], [1, 2]) == 0.5
+
+
+def confident(n, rng):
+    """Predictions that keep their promises: labels drawn from the probabilities."""
+    probabilities = rng.dirichlet(np.full(10, 0.15), n)
+    labels = (probabilities.cumsum(axis=1) > rng.random((n, 1))).argmax(axis=1)
+    return evaluation.Predictions(probabilities, labels)
+
+
+def test_a_threshold_with_certainty_keeps_its_promise_more_often_and_answers_less():
+    rng = np.random.default_rng(0)
+    kept, answered = {None: [], 0.95: []}, {None: [], 0.95: []}
+    for _ in range(200):
+        choosing, judging = confident(2000, rng), confident(4000, rng)
+        for certainty in kept:
+            sure = judging.confidence >= evaluation.threshold_for(choosing, 0.9, certainty)
+            kept[certainty].append(judging.correct[sure].mean() >= 0.9)
+            answered[certainty].append(sure.mean())
+    assert np.mean(kept[None]) < 0.7 < 0.85 < np.mean(kept[0.95])
+    assert np.mean(answered[0.95]) < np.mean(answered[None])
+
+
+@pytest.mark.parametrize("by_class", [False, True])
+def test_conformal_sets_hold_the_true_class_as_often_as_promised(by_class):
+    rng = np.random.default_rng(0)
+    held = []
+    for _ in range(60):
+        choosing, judging = confident(1000, rng), confident(1000, rng)
+        sets = evaluation.conformal_sets(choosing, judging.probabilities, 0.9, by_class)
+        assert sets.shape == (1000, 10)
+        held.append(sets[np.arange(1000), judging.labels].mean())
+    assert 0.895 < np.mean(held) < 0.92, "never less, hardly more"
+
+
+def test_the_brier_score_is_the_squared_distance_from_one_hot():
+    sure = evaluation.Predictions(np.eye(10)[[3, 4]], np.array([3, 5]))
+    assert sure.brier_score == pytest.approx(1.0), "0 for the right one, 2 for the wrong one"
+    even = evaluation.Predictions(np.full((2, 10), 0.1), np.array([3, 5]))
+    assert even.brier_score == pytest.approx(0.9**2 + 9 * 0.1**2)
+
+
+def test_classwise_errors_find_the_class_whose_probability_is_wrong():
+    rng = np.random.default_rng(0)
+    honest = confident(20_000, rng)
+    assert evaluation.classwise_calibration_errors(honest).max() < 0.01
+    tilted = honest.probabilities * np.where(np.arange(10) == 6, 3.0, 1.0)
+    tilted = evaluation.Predictions(tilted / tilted.sum(axis=1, keepdims=True), honest.labels)
+    errors = evaluation.classwise_calibration_errors(tilted)
+    assert errors.argmax() == 6 and errors[6] > 0.03

@@ -18,7 +18,7 @@ BUILDERS = {
     name: build
     for name, build in inspect.getmembers(models, inspect.isfunction)
     if not name.startswith("_")
-    and name not in ("averaging_views", "multiply_adds")  # these take a model, a layer
+    and name not in ("averaging_views", "with_fresh_averages", "multiply_adds")  # these take a model, a layer
 }
 
 
@@ -102,3 +102,19 @@ def test_multiply_adds():
     by_hand = 26 * 26 * 9 * 32 + 11 * 11 * 9 * 32 * 64 + 1600 * 128 + 128 * 10
     assert models.multiply_adds(models.two_conv()) == by_hand
     assert models.multiply_adds(keras.layers.ReLU()) == 0
+
+
+def test_fresh_averages_are_the_plain_means_over_the_batches_and_no_weight_changes():
+    rng = np.random.default_rng(0)
+    shown = [(rng.random((8, 28, 28, 1), "float32") + shift, None) for shift in (0.0, 1.0, 5.0)]
+    model = models.batchnorm()
+    before = model.get_weights()
+    fresh = models.with_fresh_averages(model, shown)
+    first = model.get_layer("conv_1")
+    means = np.mean([np.asarray(first(images)).mean(axis=(0, 1, 2)) for images, _ in shown], axis=0)
+    found = np.asarray(fresh.get_layer("bn_1").moving_mean)
+    np.testing.assert_allclose(found, means, rtol=1e-4, atol=1e-5)
+    for one, other in zip(before, model.get_weights(), strict=True):
+        assert np.array_equal(one, other)
+    for one, other in zip(model.trainable_weights, fresh.trainable_weights, strict=True):
+        assert np.array_equal(one, other)
