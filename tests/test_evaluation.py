@@ -214,7 +214,7 @@ def test_ranks_and_wins_look_at_order_alone():
 
 def confident(n, rng):
     """Predictions that keep their promises: labels drawn from the probabilities."""
-    probabilities = rng.dirichlet(np.full(10, 0.15), n)
+    probabilities = rng.dirichlet(np.full(10, 0.04), n)
     labels = (probabilities.cumsum(axis=1) > rng.random((n, 1))).argmax(axis=1)
     return evaluation.Predictions(probabilities, labels)
 
