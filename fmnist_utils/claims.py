@@ -1,7 +1,8 @@
 """What the two write-ups print and claim: what would show each claim, and the verdict. No TensorFlow here.
 
 Everything is read from the small files of ``make replicates``. Two set-ups are compared by Welch's interval
-over all their kept trainings; a training with itself (corrupted images, more epochs) by pairs.
+over five seeds, each the mean of its kept trainings; a training with itself (corrupted images, more epochs) by
+pairs.
 """
 
 import numpy as np
@@ -91,12 +92,12 @@ def gaps() -> dict[tuple[str, float], np.ndarray]:
 
 
 def pairs() -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """For each claim of ``BY_DIFFERENCE`` its two sides, a value a training; the first is claimed larger."""
-    first = {name: of[:, 0] for name, of in _every("accuracy_by_epoch").items()}
-    validation = _every("val_accuracy_by_epoch")
+    """For each claim of ``BY_DIFFERENCE`` its two sides, a value a seed; the first is claimed larger."""
+    first = {name: of[:, 0] for name, of in results.seed_means("accuracy_by_epoch").items()}
+    validation = results.seed_means("val_accuracy_by_epoch")
     steps = {name: np.abs(np.diff(of[:, 4:])).mean(axis=1) for name, of in validation.items()}
-    late, unseen, fresh = (_every(witness) for witness in ("late", "unseen", "fresh_unseen"))
-    gap, tested = gaps(), _every("test_accuracy")
+    late, unseen, fresh = (results.seed_means(witness) for witness in ("late", "unseen", "fresh_unseen"))
+    gap, tested = gaps(), results.seed_means("test_accuracy")
     return {
         "speed": (first["batchnorm"], first["control"]),
         "calm": (steps["control"], steps["batchnorm"]),
@@ -206,15 +207,6 @@ def _arithmetic() -> dict[str, tuple[str, str]]:
         fewest, most = predicted_counts(printed["precision"], printed["recall"], support=1000)
         found[section] = (f"{fewest:,.0f} to {most:,.0f} predictions", _held(fewest <= 10_000 <= most))
     return found
-
-
-def _every(column: str) -> dict[str, np.ndarray]:
-    """A column of all kept trainings of lesson 5's models, by model; one by epoch is (trainings, epochs)."""
-    kept = results.every_training().dropna(subset=column)
-    by_name = {name: rows[column] for name, rows in kept.groupby("model_name")}
-    if column.endswith("_by_epoch"):
-        return {name: np.array([text.split() for text in texts], float) for name, texts in by_name.items()}
-    return {name: values.to_numpy() for name, values in by_name.items()}
 
 
 def _claims(column: str, **settings: float | str) -> np.ndarray:

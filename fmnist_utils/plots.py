@@ -64,7 +64,9 @@ def show(figure: Figure, description: str, save_as: str | None = None, dpi: int 
     if save_as:
         _keep(figure, runs.figure_path(save_as))
     png = _png(figure, dpi)
-    metadata = {"alt": description, "letters": round(letter_height(figure), 4)}
+    metadata: dict[str, Any] = {"alt": description}
+    if _texts(figure):
+        metadata["letters"] = round(letter_height(figure), 4)
     plt.close(figure)
     image = base64.b64encode(png).decode()
     display({"image/png": image, "text/plain": description}, raw=True, metadata=metadata)
@@ -88,7 +90,7 @@ def subplots(width: float, height: float, **grid: Any) -> tuple[Figure, Any]:
 
 def letter_height(figure: Figure) -> float:
     """How high the smallest capital letter is on a screen of 16 : 9 that the figure fills, as a share of it."""
-    smallest = min((float(text.get_fontsize()) for text in _texts(figure)), default=np.inf)
+    smallest = min(float(text.get_fontsize()) for text in _texts(figure))
     return smallest * _CAPITAL / 72 / _screen(figure)
 
 

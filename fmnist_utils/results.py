@@ -15,9 +15,9 @@ from fmnist_utils.support import files
 
 FOLDER = files.PROJECT / "results"
 PUBLISHED = ("published.json", "seconds.json", "kept.json")  # by ``make publish``, from a run
-REACH = 5.3  # standard deviations from the middle of a band to its ends: found by tests/test_bands.py
+REACH = 5  # standard deviations from the middle of a band to its ends: tests/test_bands.py says why
 STEADY = 0.005  # of accuracy: a set-up whose trainings differ by more gets a floor instead of a band,
-FLOOR = 0.05  # … so far below the lowest of them
+FLOOR = 0.1  # … so far below the lowest of them
 MANY = 8  # trainings of a set-up: fewer tell its standard deviation too badly
 
 
@@ -106,14 +106,15 @@ def every_training() -> pd.DataFrame:
     """All kept trainings of lesson 5's models: both precisions, this processor and others, several seeds.
 
     The columns are those of ``replicates.csv``, with where it was trained in ``processor``, and what the bands
-    are made of, each an accuracy:
+    are made of, each an accuracy. A model has as many epochs in each row, so curves can be stacked.
 
     ``learnt`` is Keras's running accuracy on the training images, ``late`` that on the validation images, each
     the mean of the last five epochs; ``unseen`` is that of the last epoch on all 15,000 images that were not
     trained on, validation and test; ``fresh_late`` and ``fresh_unseen`` are on the validation images, and on
     the 15,000, with fresh averages of batch normalization.
     """
-    kept = pd.concat([table("replicates"), table("replicates_elsewhere")], ignore_index=True)
+    here, elsewhere = table("replicates").assign(processor="AMD EPYC"), table("replicates_elsewhere")
+    kept = pd.concat([here, elsewhere], ignore_index=True)
     for witness, column in {"learnt": "accuracy_by_epoch", "late": "val_accuracy_by_epoch"}.items():
         kept[witness] = [np.mean([*map(float, text.split()[-5:])]) for text in kept[column]]
     kept["unseen"] = unseen(kept["val_accuracy"], kept["test_accuracy"])
@@ -125,6 +126,21 @@ def every_training() -> pd.DataFrame:
 def unseen(validation: Any, tested: Any) -> Any:
     """Accuracy on 5,000 validation and 10,000 test images together."""
     return (validation + 2 * tested) / 3
+
+
+def seed_means(column: str) -> dict[str, np.ndarray]:
+    """A column of ``every_training`` by model, a value a seed: the mean over precisions and processors.
+
+    Trainings with one seed are not independent, on whichever processor: of the blog post's network, with its
+    few steps, a seed decides nearly all. Shape (5,), and (5, epochs) for a column by epoch.
+    """
+    kept = every_training().dropna(subset=column)
+    if column.endswith("_by_epoch"):
+        kept[column] = [np.array(text.split(), float) for text in kept[column]]
+    return {
+        name: np.stack([np.mean([*of_seed[column]], axis=0) for _, of_seed in rows.groupby("SEED")])
+        for name, rows in kept.groupby("model_name")
+    }
 
 
 def for_bands(witness: str, seed: int) -> dict[str, np.ndarray]:

@@ -1,4 +1,8 @@
-"""What the compared bands notice, and how seldom they cry wolf: simulated from the kept trainings."""
+"""What the compared bands notice, and how seldom they cry wolf: simulated from the kept trainings.
+
+The run that is checked has seed 0, on some processor, in some precision. Trainings of one set-up differ by seed
+and, within a seed, by processor and precision; how much by which is estimated from all kept trainings.
+"""
 
 import re
 
@@ -22,27 +26,40 @@ COMPARED = {
 LINES = [(witness, name) for witness, names in COMPARED.items() for name in names]
 
 
-def fresh_draws(values, rng):
-    """What an unchanged project may measure next time, shape (DRAWS,).
+def drawn(rows, witness, rng):
+    """What a run with seed 0 may measure on another processor, shape (DRAWS,).
 
-    The kept values tell mean and deviation of a normal distribution no better than so many can.
+    One-way analysis of variance: seed 0's own mean is known from its kept trainings and from how far seeds lie
+    apart; about it a training scatters as trainings of one seed do.
     """
-    n = len(values)
-    deviations = np.std(values, ddof=1) * np.sqrt((n - 1) / rng.chisquare(n - 1, DRAWS))
-    means = np.mean(values) + deviations * rng.normal(size=DRAWS) / n**0.5
-    return means + deviations * rng.normal(size=DRAWS)
+    by_seed = rows.groupby("SEED")[witness]
+    sizes, seeds, n = by_seed.size(), by_seed.ngroups, len(rows)
+    within = ((rows[witness] - by_seed.transform("mean")) ** 2).sum() / (n - seeds)
+    between = (sizes * (by_seed.mean() - rows[witness].mean()) ** 2).sum() / (seeds - 1)
+    size = (n - (sizes**2).sum() / n) / (seeds - 1)
+    apart = max(0.0, (between - within) / size)
+    own = rows.loc[rows["SEED"] == RUN_SEED, witness]
+    scatter = within * (n - seeds) / rng.chisquare(n - seeds, DRAWS)
+    before = apart + (apart + within / size) / seeds  # of seed 0's mean, had it not been trained
+    after = 1 / (1 / before + len(own) / scatter)
+    mean = after * (rows[witness].mean() / before + own.sum() / scatter)
+    return mean + np.sqrt(after + scatter) * rng.normal(size=DRAWS)
 
 
 @pytest.fixture(scope="module")
 def outside():
     """For a loss and a compared figure: in which draws it lies outside its band."""
     rng = np.random.default_rng(0)
-    kept = {witness: results.for_bands(witness, RUN_SEED) for witness in COMPARED}
-    drawn = {(witness, name): fresh_draws(kept[witness][name], rng) for witness, name in LINES}
+    kept = results.every_training()
+    others = {witness: results.for_bands(witness, RUN_SEED) for witness in COMPARED}
+    values = {}
+    for witness, name in LINES:
+        rows = kept[kept["model_name"] == name].dropna(subset=witness)
+        values[witness, name] = drawn(rows, witness, rng)
 
     def found(loss, witness, name):
-        low, high = results.band(name, kept[witness])
-        value = drawn[witness, name] - loss
+        low, high = results.band(name, others[witness])
+        value = values[witness, name] - loss
         return (value < low) | (value > high)
 
     return found
