@@ -109,6 +109,7 @@ def replicates_table() -> str:
         fresh = results.replicates(f"fresh_{part}_accuracy")
         found |= {f"{name}, fresh averages": of for name, of in fresh.items() if not np.isnan(of).any()}
     calibration = results.replicates("calibration_error")
+    everywhere = _ranges()
     final = results.record("champion")
     schedules = results.table("champion_schedules")
     validation["champion"] = results.over_seeds(schedules, "views_accuracy", model_name="champion", schedule=10)
@@ -120,6 +121,7 @@ def replicates_table() -> str:
             f"{np.mean(validation[name]):.2%} ± {np.std(validation[name], ddof=1):.2%}",
             f"{np.mean(tested[name]):.2%} ± {np.std(tested[name], ddof=1):.2%}",
             f"{min(tested[name]):.2%} to {max(tested[name]):.2%}",
+            everywhere.get(name, "–"),
             f"{np.mean(calibration[name]):.3f}" if name in calibration else "–",
             PUBLISHED.get(name.partition(",")[0], "–"),
         ]
@@ -131,10 +133,22 @@ def replicates_table() -> str:
         "validation (mean ± sd)",
         "test (mean ± sd)",
         "range",
+        "all kept trainings",
         "calibration error",
         "published",
     ]
     return formatting.markdown_table(header, rows)
+
+
+def _ranges() -> dict[str, str]:
+    """From where to where the test accuracy goes over all kept trainings, in both precisions, and how many."""
+    kept, found = results.every_training(), {}
+    for model, rows in kept.groupby("model_name"):
+        for fresh, column in (("", "test_accuracy"), (", fresh averages", "fresh_test_accuracy")):
+            of = rows[column].dropna()
+            if len(of):
+                found[f"{model}{fresh}"] = f"{of.min():.2%} to {of.max():.2%} ({len(of)})"
+    return found
 
 
 def _joined(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
