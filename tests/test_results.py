@@ -75,7 +75,8 @@ def test_a_training_agrees_with_itself(name):
             assert np.trace(counts) / 10_000 == pytest.approx(row.test_accuracy, abs=1e-6), row
 
 
-def test_the_answers_give_the_figures_of_their_trainings(real):
+def test_the_answers_give_the_figures_of_their_trainings(real, tmp_path, monkeypatch):
+    monkeypatch.setenv("FMNIST_RUNS_DIR", str(tmp_path))  # where it is noted that the test labels were read
     _, validation = data.train_validation_split(real.train, seed=0)
     labels = np.concatenate([validation.labels, data.read_test("tests: the kept answers").labels])
     answers = results.answers()

@@ -181,7 +181,11 @@ def results_table(metrics: Sequence[Mapping[str, Any]]) -> str:
         tested, loss = m[f"{fresh}test_accuracy"], m[f"{fresh}test_loss"]
         return [*shown, f"{tested:.2%} ({low:.1%} to {high:.1%})", f"{loss:.3f}"]
 
-    rows = [row(m, fresh) for m in metrics for fresh in ("", "fresh_") if f"{fresh}val_accuracy" in m]
+    rows = []
+    for m in metrics:
+        rows.append(row(m))
+        if "fresh_val_accuracy" in m:
+            rows.append(row(m, "fresh_"))
     return formatting.markdown_table(header, rows)
 
 
