@@ -334,6 +334,25 @@ def point_plot(table: pd.DataFrame, x: str, y: str, group: str, xlabel: str = ""
     return figure
 
 
+def network(model: Any) -> Figure:
+    """The shapes through a Keras model as blocks, from the image that comes in to the classes.
+
+    A layer that changes the shape or has a kernel is a block: its front shows a map's height and width, its
+    depth the number of maps, on a compressed scale; the shape is written under it. Other layers are marks on
+    the arrow after it. An addition is a plus, with the way round the layers to whose output it adds what came
+    into them. A long network takes two rows.
+
+    Args:
+        model: built, sequential or functional: a chain of layers, with ways round some of them.
+
+    Raises:
+        ValueError: if the model is not built, or not such a chain.
+    """
+    from fmnist_utils.drawings import networks  # which imports this module
+
+    return networks.network(model)
+
+
 def _keep(figure: Figure, path: Path) -> None:
     with files.whole(path) as beside:
         beside.write_bytes(_png(figure, DPI))
@@ -364,14 +383,14 @@ def _screen(figure: Figure) -> float:
     return max(box.height, box.width * 9 / 16)
 
 
-def _letters(screen: float) -> float:
+def smallest_font(screen: float) -> float:
     """The size in points of the smallest font that can be read, on a screen so many inches high."""
     return max(12.0, 1.02 * SMALLEST_LETTER * 72 * screen / _CAPITAL)
 
 
 def _enlarge_letters(figure: Figure) -> None:
     for _ in range(3):  # larger letters may need a larger figure
-        smallest = _letters(_screen(figure))
+        smallest = smallest_font(_screen(figure))
         for text in _texts(figure):
             text.set_fontsize(max(text.get_fontsize(), smallest))
 
@@ -383,7 +402,7 @@ def _inches(titles: Sequence[str], rows: int, columns: int, size: float) -> tupl
     lines = sum(max((len(title.split("\n")) if title else 0 for title in row), default=0) for row in by_row)
     width, height = size * columns, size * rows
     for _ in range(20):  # it settles after some
-        letters = _letters(max(height, width * 9 / 16)) / 72
+        letters = smallest_font(max(height, width * 9 / 16)) / 72
         width = columns * max(size, 0.58 * longest * letters)
         height = size * rows + 1.25 * lines * letters
     return width, height

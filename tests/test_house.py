@@ -12,10 +12,11 @@ from fmnist_utils.support import files, fingerprint
 
 ROOT = {path.stem for path in fingerprint.PACKAGE.glob("*.py") if not path.stem.startswith("__")}
 LIGHT = [
-    *("data", "plots", "results", "evaluation", "claims", "parameters", "runs", "support", "batch", "__main__"),
+    *("data", "plots", "drawings", "results", "evaluation", "claims", "parameters", "runs", "support", "batch"),
+    "__main__",
     *(
         f"{room}.{path.stem}"
-        for room in ("support", "batch")
+        for room in ("support", "batch", "drawings")
         for path in (fingerprint.PACKAGE / room).glob("*.py")
     ),
 ]
@@ -38,8 +39,8 @@ def test_the_root_is_what_the_notebooks_import():
     assert {name for name in imported() if name in ROOT} == ROOT
 
 
-def test_the_notebooks_reach_into_no_other_room_but_fast():
-    assert {name.partition(".")[0] for name in imported()} - ROOT == {"fast"}
+def test_the_notebooks_reach_into_no_other_room_but_fast_and_drawings():
+    assert {name.partition(".")[0] for name in imported()} - ROOT == {"fast", "drawings"}
 
 
 def test_nothing_imports_the_studies():
