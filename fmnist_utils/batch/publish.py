@@ -16,7 +16,8 @@ from fmnist_utils.support import files, formatting
 
 MARKS = ("<!-- results: written by make publish -->", "<!-- end of results -->")
 PUBLISHED = {"blog": "about 85%", "augmented": "89.29%"}  # by the write-ups
-KEPT_METADATA = ("tags", "jupyter", "scrolled")
+WIDGET = "application/vnd.jupyter.widget-view+json"  # what an explorer shows; without a kernel it shows nothing
+KEPT_METADATA = ("tags", "jupyter", "scrolled", "slideshow")
 
 
 def publish(folder: Path, project: Path = files.PROJECT) -> None:
@@ -75,7 +76,7 @@ def versions() -> str:
 
 
 def cleaned(path: Path) -> nbformat.NotebookNode:
-    """An executed notebook without what papermill and Jupyter leave in its metadata."""
+    """An executed notebook without its explorers and what papermill and Jupyter leave in its metadata."""
     notebook = notebook_files.read(path)
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
@@ -86,6 +87,8 @@ def cleaned(path: Path) -> nbformat.NotebookNode:
         cell.metadata = nbformat.from_dict(kept)
         if cell.cell_type == "code":
             cell.outputs = _joined(cell.outputs)
+            if "explorer" in cell.metadata.get("tags", []):
+                cell.outputs = [output for output in cell.outputs if WIDGET not in output.get("data", {})]
     return notebook
 
 

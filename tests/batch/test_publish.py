@@ -2,6 +2,7 @@
 
 import nbformat
 import pytest
+from nbconvert import HTMLExporter
 
 from fmnist_utils.batch import publish, series
 from fmnist_utils.support import files, progress
@@ -54,3 +55,30 @@ def test_only_a_complete_default_run_of_the_present_notebooks_is_published(make_
         publish.publish(default, tmp_path)
     assert notebook.read_text() == before
     assert not list(tmp_path.glob(".publishing-*"))
+
+
+def test_a_published_explorer_shows_nothing_and_keeps_its_place_in_the_slides(tmp_path):
+    data = {publish.WIDGET: {"model_id": "1", "version_major": 2, "version_minor": 0}, "text/plain": "controls"}
+    outputs = [
+        nbformat.v4.new_output("stream", text="said"),
+        nbformat.v4.new_output("display_data", data=data),
+    ]
+    metadata = {"tags": ["explorer"], "slideshow": {"slide_type": "skip"}}
+    cell = nbformat.v4.new_code_cell("explore()", metadata=metadata, outputs=outputs, execution_count=1)
+    states = {
+        "application/vnd.jupyter.widget-state+json": {"state": {}, "version_major": 2, "version_minor": 0}
+    }
+    notebook = nbformat.v4.new_notebook(cells=[cell], metadata={"widgets": states})
+    nbformat.write(notebook, tmp_path / "01_a.ipynb")
+
+    clean = publish.cleaned(tmp_path / "01_a.ipynb")
+
+    assert [output.output_type for output in clean.cells[0].outputs] == ["stream"]
+    assert clean.cells[0].metadata == metadata
+    assert "widgets" not in clean.metadata
+    assert "widget" not in nbformat.writes(clean)
+    page, _ = HTMLExporter(
+        template_name="pages", extra_template_basedirs=[str(files.PROJECT / "docs")]
+    ).from_notebook_node(clean)
+    assert "said" in page
+    assert "widget-view" not in page
