@@ -24,7 +24,7 @@ ifeq ($(strip $(HOME)),)
 export HOME := $(CURDIR)/runs/home
 endif
 
-.PHONY: run test test-quick check lab bench replicates tuning champion publish clean setup help
+.PHONY: run test test-quick check lab class bench replicates tuning champion publish slides clean setup help
 
 run: setup  ## execute the lessons into a new folder under runs/, print the table (the default)
 	$(BIN)/python -m fmnist_utils run
@@ -53,6 +53,10 @@ lab: setup  ## open JupyterLab on the notebooks
 	@[ -w "$$HOME" ] || { HOME="$$PWD/runs/home"; mkdir -p "$$HOME"; \
 	echo "Your home folder cannot be written: JupyterLab keeps its settings in runs/home."; }; \
 	$(BIN)/python -m jupyterlab notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
+
+# LESSON=02, or LESSON="02 03", for some of them.
+class: setup  ## the evening before: train what the lessons need, so that nothing trains in front of a class
+	$(BIN)/python -m fmnist_utils class $(LESSON)
 
 # Half an hour; PyTorch is measured too where .venv can import it.
 bench: setup  ## measure the speed of training, for results/ and the README
@@ -90,11 +94,14 @@ champion: setup  ## remake the search that lesson 8 keeps: a working day
 publish: setup  ## execute the lessons and write notebooks, figures and the README's results
 	$(BIN)/python -m fmnist_utils run --publish
 
+slides: setup  ## a deck of slides for each lesson, in slides/
+	$(BIN)/python -m fmnist_utils slides $(LESSON)
+
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 clean:  ## remove .venv, runs/ and what Python leaves behind
-	rm -rf .venv runs build *.egg-info .ruff_cache .mypy_cache .import_linter_cache
+	rm -rf .venv runs slides build *.egg-info .ruff_cache .mypy_cache .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 setup:  ## make .venv, install the packages, fetch the data

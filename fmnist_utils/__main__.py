@@ -1,4 +1,4 @@
-"""The command line: ``python -m fmnist_utils fetch | run | sweep | report | publish``."""
+"""The command line: ``python -m fmnist_utils fetch | run | class | sweep | report | slides | publish``."""
 
 import argparse
 import logging
@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 if __name__ == "__main__":  # until there is something to be cleared away, Ctrl-C just ends this
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -64,12 +65,25 @@ def _parser() -> argparse.ArgumentParser:
 
     run = commands.add_parser("run", help="execute notebooks into a run folder")
     run.add_argument("notebooks", nargs="*", help="paths, names or numbers; none: the whole series")
-    run.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="a parameter")
+    assigned: Any = {"nargs": 2, "action": "append", "default": [], "metavar": ("NAME", "VALUE")}
+    assigned |= {"help": "a setting of the lessons' parameters cell, such as -p EPOCHS 5"}
+    run.add_argument("-p", **assigned)
     run.add_argument("--to", type=Path, help="the run folder, new or empty (default: one under runs/)")
     few = min(2, _at_a_time())
     run.add_argument("--jobs", type=int, default=few, help="notebooks at a time (default: %(default)s)")
     run.add_argument("--publish", action="store_true", help="then make the run the published one")
     run.set_defaults(command=_run, stopped="the run folder is marked as failed")
+
+    classroom = commands.add_parser("class", help="make lessons ready: nothing trains in front of a class")
+    classroom.add_argument("lessons", nargs="*", metavar="LESSON", help="numbers or names; none: all of them")
+    classroom.add_argument("-p", **assigned)
+    kinds = ("auto", "bfloat16", "float32", "both")
+    meaning = "what is computed in (default: auto, this machine's own; with --to that and float32)"
+    classroom.add_argument("--precision", choices=kinds, help=meaning)
+    meaning = "write a folder for students there: lessons without solutions, data, trained networks"
+    classroom.add_argument("--to", type=Path, metavar="DIR", help=meaning)
+    kept = "what was trained is kept, and the same command goes on from there"
+    classroom.set_defaults(command=_class, stopped=kept)
 
     sweep = commands.add_parser("sweep", help="execute one notebook many times, here or on a Dask cluster")
     sweep.add_argument("notebook", help="path, name or number")
@@ -87,6 +101,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     report.add_argument("folder", type=Path)
     report.set_defaults(command=_report)
+
+    slides = commands.add_parser("slides", help="write a deck of slides for each lesson")
+    slides.add_argument("notebooks", nargs="*", help="paths, names or numbers; none: the whole series")
+    slides.add_argument("--to", type=Path, default=files.PROJECT / "slides", help="where (default: slides)")
+    slides.set_defaults(command=_slides)
 
     publish = commands.add_parser("publish", help="make a complete run the published one")
     publish.add_argument("folder", type=Path)
@@ -108,6 +127,16 @@ def _run(options: argparse.Namespace) -> None:
     terminal.say(f"Complete: {folder}")
     if options.publish:
         _publish(argparse.Namespace(folder=folder))
+
+
+def _class(options: argparse.Namespace) -> None:
+    from fmnist_utils.batch import classroom, series, students
+
+    lessons, given = classroom.resolve(options.lessons), series.parse(options.p)
+    if options.to:
+        students.give(lessons, given, options.precision, options.to)
+    else:
+        classroom.prepare(lessons, given, options.precision)
 
 
 def _sweep(options: argparse.Namespace) -> None:
@@ -159,6 +188,13 @@ def _report(options: argparse.Namespace) -> None:
 
     is_run = (options.folder / "run.json").exists()
     terminal.say(series.described(options.folder) if is_run else report.write(options.folder))
+
+
+def _slides(options: argparse.Namespace) -> None:
+    from fmnist_utils.batch import series, slides
+
+    decks = slides.write(series.resolve(options.notebooks), files.place(options.to))
+    terminal.say("\n".join(f"{deck}" for deck in decks))
 
 
 def _publish(options: argparse.Namespace) -> None:

@@ -99,8 +99,8 @@ def run(notebooks: Sequence[Path], given: Mapping[str, Any], folder: Path, jobs:
     """
     if jobs < 1:
         raise RefusedError(f"jobs is {jobs}; at least one notebook at a time is needed.")
-    readable, failed = _readable(notebooks)
-    planned = plan(readable, given)
+    sound, failed = readable(notebooks)
+    planned = plan(sound, given)
     folder = files.place(folder)
     state: dict[str, Any] = states.begun() | {"notebooks": [path.name for path in notebooks]}
     state |= {"parameters": dict(given), "seconds": {}}
@@ -209,7 +209,7 @@ def _resolve_one(name: str) -> Path:
     return found[0]
 
 
-def _readable(notebooks: Sequence[Path]) -> tuple[list[Path], dict[Path, str]]:
+def readable(notebooks: Sequence[Path]) -> tuple[list[Path], dict[Path, str]]:
     """The notebooks that can be read, and what is wrong with each of the others; refused if none is left."""
     faults = {}
     for path in notebooks:
@@ -250,20 +250,21 @@ def _execute_all(
             while waiting or running:
                 while waiting and len(running) < jobs:
                     path = waiting.pop(0)
-                    running[pool.submit(_execute, path, planned[path], folder, environment)] = path
+                    running[pool.submit(execute, path, planned[path], folder, environment)] = path
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     path = running.pop(future)
                     try:
                         seconds[path.stem] = round(future.result(), 1)
                     except Exception as error:
-                        failed[path] = _told(path, error)
+                        failed[path] = told_of(path, error)
         except BaseException:
-            _stop(running)
+            stop_all(running)
             raise
     return failed
 
 
-def _stop(futures: Iterable[Future]) -> None:
+def stop_all(futures: Iterable[Future]) -> None:
+    """End the kernels of what is being executed, until each of the executions has ended, too."""
     from fmnist_utils.batch import engine
 
     not_done = set(futures)
@@ -272,20 +273,20 @@ def _stop(futures: Iterable[Future]) -> None:
         not_done = wait(not_done, timeout=0.5).not_done
 
 
-def _told(notebook: Path, error: Exception) -> str:
+def told_of(notebook: Path, error: Exception) -> str:
     """An error's text, which is whole if it is this package's own; others name no notebook."""
     own = isinstance(error, RuntimeError)
     return str(error) if own else f"{notebook.name}: {type(error).__name__}: {error}"
 
 
-def _execute(notebook: Path, values: Mapping[str, Any], folder: Path, environment: Mapping[str, str]) -> float:
+def execute(notebook: Path, values: Mapping[str, Any], folder: Path, environment: Mapping[str, str]) -> float:
     """Execute one notebook; returns the seconds it took."""
     from fmnist_utils.batch import engine  # not before: papermill takes a second or two to import
 
     try:
         seconds = engine.execute(notebook, folder / "notebooks" / notebook.name, values, environment)
     except Exception as error:
-        engine.say(f"{notebook.stem}: failed: {_told(notebook, error)}")
+        engine.say(f"{notebook.stem}: failed: {told_of(notebook, error)}")
         raise
     engine.say(f"{notebook.stem}: done in {formatting.duration(seconds)}")
     return seconds

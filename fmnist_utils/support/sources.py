@@ -1,8 +1,9 @@
 """Where the four Fashion-MNIST files come from, and the proof that they are the real ones.
 
 Sources are tried in this order: a folder named by the caller or ``FMNIST_DATA_DIR``; this project's
-verified cache; Keras's cache; a system copy; a download through Keras; Debian's package. The
-decompressed content of each file is compared with the SHA-256 sum of the official release before use.
+verified cache; the project's own folder ``data``, which a students' folder has; Keras's cache; a system
+copy; a download through Keras; Debian's package. The decompressed content of each file is compared with the
+SHA-256 sum of the official release before use.
 """
 
 import gzip
@@ -28,6 +29,7 @@ from fmnist_utils.support import downloads, environment, files
 log = logging.getLogger("fmnist_utils")
 
 Arrays = dict[str, np.ndarray]
+BESIDE = files.PROJECT / "data"  # of the package: there in the folder that `batch/classroom.py` makes
 
 
 class DataError(RuntimeError):
@@ -85,8 +87,8 @@ def load_arrays(directory: str | Path | None = None) -> Arrays:
     Raises:
         DataError: says which file is wrong, where it was looked for and what to do.
     """
-    arrays, from_cache = _find(directory)
-    if not (from_cache or _named(directory)):
+    arrays, place = _find(directory)
+    if place is None:
         try:
             write_cache(arrays)
         except DataError as error:
@@ -96,15 +98,15 @@ def load_arrays(directory: str | Path | None = None) -> Arrays:
 
 
 def fetch() -> Path:
-    """Bring the verified cache into being; returns its file, or the folder ``FMNIST_DATA_DIR`` names, checked.
+    """Bring the verified cache into being; returns its file, or the folder that stands in for it, checked.
+
+    That is the one that ``FMNIST_DATA_DIR`` names, or the project's own.
 
     Raises:
         DataError: as ``load_arrays``; also if the cache cannot be written.
     """
-    arrays, from_cache = _find(None)
-    if named := _named(None):
-        return named
-    return cache_file() if from_cache else write_cache(arrays)
+    arrays, place = _find(None)
+    return place or write_cache(arrays)
 
 
 def cache_file() -> Path:
@@ -144,6 +146,14 @@ def read_cache() -> Arrays:
     return arrays
 
 
+def write_folder(arrays: Arrays, folder: Path) -> None:
+    """Write the four gzipped IDX files of the official release; ``read_folder`` reads them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for key, file in FILES.items():
+        content = gzip.compress(file.header + arrays[key].tobytes(), compresslevel=6, mtime=0)
+        (folder / f"{file.name}.gz").write_bytes(content)
+
+
 def write_cache(arrays: Arrays) -> Path:
     """Write the cache beside its place and rename it into it: two processes may do so at once.
 
@@ -167,11 +177,11 @@ def _named(directory: str | Path | None) -> Path | None:
     return files.place(named) if named else None
 
 
-def _find(directory: str | Path | None) -> tuple[Arrays, bool]:
-    """The arrays, and whether they came from the cache."""
+def _find(directory: str | Path | None) -> tuple[Arrays, Path | None]:
+    """The arrays, and where they lie if they can be found there the next time without being cached."""
     if named := _named(directory):
         try:
-            return read_folder(named), False
+            return read_folder(named), named
         except DataError as error:
             raise DataError(
                 f"{error}\nThis folder was named by the caller or by FMNIST_DATA_DIR, so no other source "
@@ -180,9 +190,14 @@ def _find(directory: str | Path | None) -> tuple[Arrays, bool]:
     tried: list[str] = []
     try:
         if cache_file().exists():
-            return read_cache(), True
+            return read_cache(), cache_file()
     except (DataError, OSError) as error:
         _pass_over(str(error), tried)
+    if any((BESIDE / f"{file.name}.gz").exists() for file in FILES.values()):  # many a folder is called data
+        try:
+            return read_folder(BESIDE), BESIDE
+        except (DataError, OSError) as error:
+            _pass_over(str(error), tried)
     for source in (
         _from_keras_cache,
         lambda: _read_existing(downloads.SYSTEM_DIR, "the system copy"),
@@ -190,7 +205,7 @@ def _find(directory: str | Path | None) -> tuple[Arrays, bool]:
         _from_debian,
     ):
         try:
-            return source(), False
+            return source(), None
         except _NotThereError as absence:
             tried.append(str(absence))
         except (DataError, OSError) as error:
