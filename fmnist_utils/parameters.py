@@ -74,6 +74,7 @@ RULES: dict[str, Number | Choice | Text] = {
     "TRAIN_SIZE": Number(int, 20, TRAINING_IMAGES, small=1_000),
     "SHORT_SIZE": Number(int, 20, TRAINING_IMAGES, small=200),
     "LEARNING_RATE": Number(float, 1e-7, 1.0),
+    "HIDDEN": Number(int, 1, 1_000),
     "DROPOUT": Number(float, 0.0, 0.95),
     "ROTATION": Number(float, 0.0, 180.0),
     "SHIFT": Number(float, 0.0, 0.9),

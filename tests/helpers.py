@@ -1,12 +1,7 @@
-"""What the notebook tests share: which outputs are cited, and nbval's verdict cell by cell."""
+"""What the tests share: which outputs of a notebook are cited, and how to wait."""
 
-import os
-import subprocess
-import sys
 import time
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
-from pathlib import Path
 
 import nbformat
 import psutil
@@ -32,24 +27,6 @@ def cited_texts(cell: nbformat.NotebookNode) -> list[tuple[nbformat.NotebookNode
         elif "data" in output and "image/png" not in output.data:
             texts.append((output.data, "text/plain"))
     return texts
-
-
-def nbval(notebook: Path, store: Path, report: Path) -> dict[int, bool]:
-    """Run nbval, not lax, on a notebook, in a store of its own.
-
-    Returns:
-        For each code cell, counted from 0 as nbval does, whether it passed.
-    """
-    command = [sys.executable, "-m", "pytest", "--nbval", str(notebook), f"--junitxml={report}"]
-    options = ["-q", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", str(notebook.parent)]
-    environment = os.environ | {"FMNIST_RUNS_DIR": str(store)}
-    done = subprocess.run([*command, *options], env=environment, capture_output=True, text=True)
-    if not report.exists():
-        raise RuntimeError(done.stdout + done.stderr)
-    return {
-        int(case.get("name").split()[-1]): case.find("failure") is None and case.find("error") is None
-        for case in ElementTree.parse(report).iter("testcase")
-    }
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:

@@ -4,6 +4,7 @@ import ast
 import json
 import re
 from pathlib import Path
+from urllib.parse import unquote
 
 import nbformat
 import pytest
@@ -15,6 +16,7 @@ from fmnist_utils.support import files
 LIMIT = 1_000_000
 IMAGE = re.compile(r"!\[(?P<alt>[^\]]*)\]\(|<img\b(?P<tag>[^>]*)>")
 LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
+ANSWER = re.compile(r"<details><summary>([A-D])\. ([^\n]+)</summary>\n\n(.+?)\n\n</details>", flags=re.S)
 MACHINE_PATH = re.compile(r"(?<![\w.:/])/(home|root|tmp|usr|work|Users|opt|mnt)/|[A-Z]:\\\\Users")
 
 
@@ -28,6 +30,21 @@ def notebook(path) -> nbformat.NotebookNode:
     content = nbformat.read(path, as_version=4)
     nbformat.validate(content)
     return content
+
+
+def tags(cell):
+    return cell.metadata.get("tags", [])
+
+
+def terms(notebook):
+    """The bold words of a lesson, each with the heading under which it stands: what it introduces."""
+    heading, found = "", []
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and "question" not in tags(cell):
+            for line in cell.source.splitlines():
+                heading = line.lstrip("# ") if line.startswith("#") else heading
+                found += [(term, heading) for term in re.findall(r"\*\*(.+?)\*\*", line)]
+    return found
 
 
 def code(notebook):
@@ -111,19 +128,81 @@ def test_images_have_alternative_text(notebook):
             assert output.metadata.get("letters", 1) >= plots.SMALLEST_LETTER, output.metadata["alt"]
 
 
-def test_cells_are_short(notebook):
-    long = [cell.source.splitlines()[0] for cell in code(notebook) if len(cell.source.splitlines()) > 30]
-    assert not long
+def test_code_can_be_projected(notebook):
+    for cell in code(notebook):
+        lines = cell.source.splitlines()
+        assert len(lines) <= 15 or "parameters" in tags(cell), lines[0]
+        assert max(map(len, lines)) <= 85 or "parameters" in tags(cell), max(lines, key=len)
 
 
-def test_it_closes_with_exercises_solutions_and_a_summary(notebook):
+def test_it_begins_with_what_a_reader_can_do_afterwards(notebook):
+    table = notebook.cells[1].source
+    assert table.startswith("| Afterwards you can | You need | It takes |")
+
+
+def test_it_closes_with_questions_exercises_and_a_summary(notebook):
     headings = re.findall(r"^## (.*)$", prose(notebook), flags=re.M)
-    assert headings[-2:] == ["Exercises", "What was seen"]
-    exercises = prose(notebook).partition("## Exercises")[2]
-    assert 2 <= len(re.findall(r"^\d\. ", exercises.partition("\n## ")[0], flags=re.M)) <= 3
-    solutions = [cell for cell in code(notebook) if "solution" in cell.metadata.get("tags", [])]
-    assert solutions
-    assert all(cell.metadata.jupyter.source_hidden for cell in solutions)
+    assert headings[-3:] == ["Quick questions", "Exercises", "What was seen"]
+    assert re.search(r"^Next: \[", notebook.cells[-1].source, flags=re.M) or notebook.cells[
+        0
+    ].source.startswith("# 99")
+
+
+def test_each_question_explains_each_of_its_four_answers(notebook):
+    questions = [cell.source for cell in notebook.cells if "question" in tags(cell)]
+    assert len(questions) == 3
+    for number, question in enumerate(questions, start=1):
+        assert re.match(rf"\*\*{number}\. .*\?.*\*\*$", question.splitlines()[0]), question
+        answers = ANSWER.findall(question)
+        assert [letter for letter, _, _ in answers] == list("ABCD"), question
+        verdicts = [explanation.partition(" ")[0] for _, _, explanation in answers]
+        assert sorted(verdicts) == ["No:", "No:", "No:", "Right:"], question
+        assert all(len(explanation.split()) >= 8 for _, _, explanation in answers), question
+
+
+def test_the_right_answer_has_no_favourite_letter():
+    cells = [cell for path in NOTEBOOKS for cell in nbformat.read(path, as_version=4).cells]
+    answers = [found for cell in cells if "question" in tags(cell) for found in ANSWER.findall(cell.source)]
+    right = [letter for letter, _, explanation in answers if explanation.startswith("Right:")]
+    assert len(right) == 3 * len(NOTEBOOKS)
+    assert min(map(right.count, "ABCD")) >= len(right) / 8
+
+
+def test_each_exercise_has_a_hint_an_empty_cell_and_a_folded_solution(path, notebook):
+    lesson = int(path.stem[:2])
+    first = next(i for i, cell in enumerate(notebook.cells) if cell.source.startswith("## Exercises"))
+    parts = [i for i, cell in enumerate(notebook.cells) if cell.source.startswith("### Exercise ")]
+    assert 2 <= len(parts) <= 3
+    assert parts[0] == first + 1
+    for number, (begin, end) in enumerate(zip(parts, [*parts[1:], len(notebook.cells)], strict=True), start=1):
+        task, room, *rest = notebook.cells[begin:end]
+        assert task.source.startswith(f"### Exercise {lesson}.{number}: ")
+        assert re.search(r"<details><summary>Hint</summary>\n\n.+\n\n</details>", task.source, flags=re.S)
+        assert (tags(room), room.source) == (["exercise"], f"# Exercise {lesson}.{number}: your code")
+        solutions = [cell for cell in rest if "solution" in tags(cell)]
+        assert solutions
+        for cell in solutions:
+            folded = cell.metadata.get("jupyter", {}).get("source_hidden") or cell.source.startswith(
+                "<details>"
+            )
+            assert folded, cell.source
+        assert [cell for cell in rest if "solution" not in tags(cell)] == rest[len(solutions) :]
+
+
+def test_each_term_is_in_the_glossary_with_the_place_where_it_is_introduced():
+    introduced = []
+    for path in NOTEBOOKS:
+        found = terms(nbformat.read(path, as_version=4))
+        introduced += [(term.casefold(), path.name, heading) for term, heading in found]
+    text = (files.PROJECT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (.+) \| .+\. \| \[(\d+) · (.+)\]\(\.\./notebooks/(.+)#(.+)\) \|$", text, flags=re.M)
+    assert len(rows) == len(text.splitlines()) - 6 > 80
+    assert sorted((term.casefold(), file, heading) for term, _, heading, file, _ in rows) == sorted(introduced)
+    assert len({term for term, _, _ in introduced}) == len(introduced), "a term is introduced once"
+    assert [row[0] for row in rows] == sorted((row[0] for row in rows), key=str.casefold)
+    for _, number, heading, file, anchor in rows:
+        assert int(file[:2]) == int(number)
+        assert unquote(anchor) == heading.replace(" ", "-")
 
 
 def test_times_and_training_logs_are_not_compared(notebook):
