@@ -60,8 +60,10 @@ def give(lessons: Sequence[Path], given: Mapping[str, Any], precision: str | Non
 
 def without_solutions(lesson: Path, folder: Path) -> Path:
     """Write a lesson without the cells tagged ``solution`` into a folder, all others with their outputs."""
-    notebook = notebook_files.read(lesson)
-    notebook.cells = [cell for cell in notebook.cells if "solution" not in cell.metadata.get("tags", [])]
+    from nbconvert.preprocessors import TagRemovePreprocessor  # not before: it takes a while to import
+
+    remover = TagRemovePreprocessor(enabled=True, remove_cell_tags={"solution"})
+    notebook, _ = remover.preprocess(notebook_files.read(lesson), {})
     nbformat.write(notebook, folder / lesson.name)
     return folder / lesson.name
 
