@@ -7,7 +7,7 @@ from browsing import NAMES, Lab, started_chromium, started_lab
 from playwright.sync_api import Browser
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it is there, a loop of asyncio runs, which other tests do not expect
 def chromium() -> Iterator[Browser]:
     """The machine's own Chromium, without a window."""
     with started_chromium() as browser:
