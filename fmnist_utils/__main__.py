@@ -124,7 +124,9 @@ def _run(options: argparse.Namespace) -> None:
     folder = series.run(notebooks, given, options.to or series.new_folder(), options.jobs)
     results = folder / "results.md"
     terminal.say(f"\n{results.read_text(encoding='utf-8')}" if results.exists() else "")
-    terminal.say(f"Complete: {folder}")
+    left_out = files.read_json(folder / "run.json", dict)["left_out"]
+    note = f", but for what was left out: {', '.join(left_out)}" if left_out else ""
+    terminal.say(f"Complete{note}: {folder}")
     if options.publish:
         _publish(argparse.Namespace(folder=folder))
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from fmnist_utils import parameters, runs
-from fmnist_utils.batch import grid, states
-from fmnist_utils.support import cores, files, formatting
+from fmnist_utils.batch import grid, states, supplies
+from fmnist_utils.support import cores, files, formatting, terminal
 
 NOTEBOOKS = files.PROJECT / "notebooks"
 SECONDS = files.PROJECT / "results" / "seconds.json"  # what each notebook took in the published run
@@ -91,20 +91,29 @@ def run(notebooks: Sequence[Path], given: Mapping[str, Any], folder: Path, jobs:
 
     One at a time, they are begun in their order; ``jobs`` at a time, those that take longest first, and they
     share the processor's cores. ``run.json`` says "running" until the end, then "complete" or "failed". A
-    notebook that cannot be read or that fails stops no other, and is kept as far as it came.
+    notebook that cannot be read or that fails stops no other, and is kept as far as it came. One that needs
+    what cannot be had is left out, which ``run.json`` and a line say.
 
     Raises:
-        BatchError: the folder is in use, a parameter is unknown, ``jobs`` is below 1, or notebooks failed.
+        BatchError: the folder is in use, a parameter is unknown, ``jobs`` is below 1, no notebook is left, or
+            some failed.
         ParameterError: a value makes no sense.
     """
     if jobs < 1:
         raise RefusedError(f"jobs is {jobs}; at least one notebook at a time is needed.")
     sound, failed = readable(notebooks)
     planned = plan(sound, given)
+    left_out = supplies.missing(sound)
+    if len(left_out) == len(notebooks):
+        raise RefusedError(next(iter(left_out.values())))
     folder = files.place(folder)
-    state: dict[str, Any] = states.begun() | {"notebooks": [path.name for path in notebooks]}
-    state |= {"parameters": dict(given), "seconds": {}}
+    asked = [path.name for path in notebooks if path not in left_out]
+    state: dict[str, Any] = states.begun() | {"notebooks": asked, "parameters": dict(given)}
+    state |= {"left_out": {path.name: reason for path, reason in left_out.items()}, "seconds": {}}
     _claim(folder, state)
+    if left_out:
+        terminal.say(told_left_out(state))
+    planned = {path: values for path, values in planned.items() if path not in left_out}
     try:
         failed |= _execute_all(planned, folder, jobs, state["seconds"])
         write_results(folder)
@@ -143,8 +152,13 @@ def described(folder: Path) -> str:
             write_results(folder)
     table = folder / "results.md"
     table_text = table.read_text(encoding="utf-8") if table.is_file() else ""
-    told = (f"{states.told(state)}: {folder}", state.get("error"), table_text)
+    told = (f"{states.told(state)}: {folder}", state.get("error"), told_left_out(state), table_text)
     return "\n\n".join(str(text) for text in told if text)
+
+
+def told_left_out(state: Mapping[str, Any]) -> str:
+    """Which notebooks a run left out, and why; empty if none."""
+    return "\n".join(f"{name} was left out. {reason}" for name, reason in state.get("left_out", {}).items())
 
 
 def longest_first(notebooks: Iterable[Path], measured: Path = SECONDS) -> list[Path]:

@@ -16,7 +16,7 @@ from typing import Any
 
 import nbformat
 
-from fmnist_utils.batch import classroom, notebook_files, series, watching
+from fmnist_utils.batch import classroom, notebook_files, series, supplies, watching
 from fmnist_utils.batch.classroom import Planned
 from fmnist_utils.batch.watching import Seen
 from fmnist_utils.support import cores, files, fingerprint, sources, terminal
@@ -42,13 +42,14 @@ def give(lessons: Sequence[Path], given: Mapping[str, Any], precision: str | Non
     target = files.place(target)
     _require_free(target)
     arrays = sources.load_arrays()
+    supplied = {fetch() for lesson in lessons for fetch in supplies.needed(lesson)}
     with tempfile.TemporaryDirectory(prefix="students-", ignore_cleanup_errors=True) as scratch:
         copies = [without_solutions(path, Path(scratch)) for path in lessons]
         done = _executed(classroom.passes(copies, given, precision, usual=["auto", "float32"]))
         models = _models(done)
 
         def filled(beside: Path) -> None:
-            fill(beside, copies, models, arrays)
+            fill(beside, copies, models, arrays, supplied)
             for planned, seen in done:
                 _check(beside, planned, seen, given)
             _tidy(beside)
@@ -68,8 +69,13 @@ def without_solutions(lesson: Path, folder: Path) -> Path:
     return folder / lesson.name
 
 
-def fill(folder: Path, lessons: Sequence[Path], models: set[Path], arrays: sources.Arrays) -> None:
-    """Write a students' folder: ``lessons`` as they are, the trainings in the folders ``models``, the data."""
+def fill(
+    folder: Path, lessons: Sequence[Path], models: set[Path], arrays: sources.Arrays, supplied: set[Path]
+) -> None:
+    """Write a students' folder: ``lessons`` as they are, the trainings in the folders ``models``, the data.
+
+    ``supplied`` are the files that some of these lessons need besides.
+    """
     _copy(fingerprint.PACKAGE, folder / fingerprint.PACKAGE.name)
     _copy(files.PROJECT / "results", folder / "results", without=_UNREAD)
     glossary = Path("docs") / "glossary.md"
@@ -84,6 +90,8 @@ def fill(folder: Path, lessons: Sequence[Path], models: set[Path], arrays: sourc
     (folder / "requirements.txt").write_text(pinned, encoding="utf-8")
     (folder / "README.md").write_text(_readme(models), encoding="utf-8")
     sources.write_folder(arrays, folder / "data")
+    for path in supplied:
+        shutil.copyfile(path, folder / "data" / path.name)
     sources.read_folder(folder / "data")  # as it lies there now
 
 

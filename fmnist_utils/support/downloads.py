@@ -24,7 +24,7 @@ def with_keras(folder: Path) -> Path:
         "import keras; keras.datasets.fashion_mnist.load_data()"
     )
     home = os.environ | {"KERAS_HOME": str(folder), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    _run([sys.executable, "-c", script], folder, home)
+    run([sys.executable, "-c", script], folder, home)
     return folder / "datasets" / "fashion-mnist"
 
 
@@ -35,7 +35,7 @@ def with_apt(folder: Path) -> Path:
     then fetched into ``folder`` too, and the system's own are left as they were.
     """
     try:
-        _run(["apt-get", *APT_PATIENCE, "download", PACKAGE], folder)
+        run(["apt-get", *APT_PATIENCE, "download", PACKAGE], folder)
     except subprocess.CalledProcessError:
         for part in ("lists/partial", "cache/archives/partial"):
             (folder / part).mkdir(parents=True)
@@ -45,14 +45,15 @@ def with_apt(folder: Path) -> Path:
             *("-o", "APT::Sandbox::User=root"),  # apt's own user may not enter this folder
         ]
         # One bad list spoils its status, so that is not checked.
-        _run(["apt-get", *APT_PATIENCE, *private, "update"], folder, check=False)
-        _run(["apt-get", *APT_PATIENCE, *private, "download", PACKAGE], folder)
+        run(["apt-get", *APT_PATIENCE, *private, "update"], folder, check=False)
+        run(["apt-get", *APT_PATIENCE, *private, "download", PACKAGE], folder)
     (package,) = folder.glob("*.deb")
-    _run(["dpkg-deb", "-x", str(package), str(folder / "unpacked")], folder)
+    run(["dpkg-deb", "-x", str(package), str(folder / "unpacked")], folder)
     return folder / "unpacked" / SYSTEM_DIR.relative_to("/")
 
 
-def _run(command: list[str], folder: Path, env: dict[str, str] | None = None, check: bool = True) -> None:
+def run(command: list[str], folder: Path, env: dict[str, str] | None = None, check: bool = True) -> None:
+    """Run a command in ``folder``; raises a ``SubprocessError`` if it fails or takes too long."""
     options: Any = {"timeout": DOWNLOAD_SECONDS, "check": check, "capture_output": True}
     subprocess.run(command, cwd=folder, env=env, encoding="utf-8", errors="replace", **options)
 

@@ -16,10 +16,11 @@ import subprocess
 import tempfile
 import warnings
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from platformdirs import user_cache_path
@@ -29,6 +30,7 @@ from fmnist_utils.support import downloads, environment, files
 log = logging.getLogger("fmnist_utils")
 
 Arrays = dict[str, np.ndarray]
+T = TypeVar("T")
 BESIDE = files.PROJECT / "data"  # of the package: there in the folder that `batch/classroom.py` makes
 
 
@@ -198,18 +200,17 @@ def _find(directory: str | Path | None) -> tuple[Arrays, Path | None]:
             return read_folder(BESIDE), BESIDE
         except (DataError, OSError) as error:
             _pass_over(str(error), tried)
-    for source in (
-        _from_keras_cache,
-        lambda: _read_existing(downloads.SYSTEM_DIR, "the system copy"),
-        lambda: _download("through Keras", downloads.with_keras),
-        _from_debian,
-    ):
-        try:
-            return source(), None
-        except _NotThereError as absence:
-            tried.append(str(absence))
-        except (DataError, OSError) as error:
-            _pass_over(str(error), tried)
+    found = first_of(
+        (
+            _from_keras_cache,
+            lambda: _read_existing(downloads.SYSTEM_DIR, "the system copy"),
+            lambda: _download("through Keras", downloads.with_keras),
+            _from_debian,
+        ),
+        tried,
+    )
+    if found is not None:
+        return found, None
     raise DataError(
         "Fashion-MNIST could not be found. Tried, in this order:\n"
         + "\n".join(f"  - {line}" for line in [f"the cache {cache_file()}", *tried])
@@ -218,8 +219,24 @@ def _find(directory: str | Path | None) -> tuple[Arrays, Path | None]:
     )
 
 
-class _NotThereError(DataError):
+class NotThereError(DataError):
     """A source is absent, which is no fault worth a warning."""
+
+
+def first_of(ways: Iterable[Callable[[], T]], tried: list[str]) -> T | None:
+    """What the first source gives that gives something; ``tried`` gets a line for each that does not.
+
+    Each raises ``NotThereError`` where there is nothing; ``DataError`` or ``OSError`` for what is bad, which is
+    worth a warning.
+    """
+    for way in ways:
+        try:
+            return way()
+        except NotThereError as absence:
+            tried.append(str(absence))
+        except (DataError, OSError) as error:
+            _pass_over(str(error), tried)
+    return None
 
 
 def _pass_over(reason: str, tried: list[str]) -> None:
@@ -233,13 +250,13 @@ def _from_keras_cache() -> Arrays:
 
 def _read_existing(folder: Path, what: str) -> Arrays:
     if not folder.is_dir():
-        raise _NotThereError(f"{what}: there is no {folder}")
+        raise NotThereError(f"{what}: there is no {folder}")
     return read_folder(folder)
 
 
 def _from_debian() -> Arrays:
     if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
-        raise _NotThereError(f"Debian's package {downloads.PACKAGE}: this system has no apt-get")
+        raise NotThereError(f"Debian's package {downloads.PACKAGE}: this system has no apt-get")
     return _download(f"as Debian's package {downloads.PACKAGE}", downloads.with_apt)
 
 
@@ -250,7 +267,7 @@ def _download(how: str, fill: Callable[[Path], Path]) -> Arrays:
         try:
             return read_folder(fill(Path(folder)))
         except (OSError, subprocess.SubprocessError) as error:
-            raise _NotThereError(f"a download {how}: {downloads.last_line(error)}") from error
+            raise NotThereError(f"a download {how}: {downloads.last_line(error)}") from error
 
 
 def _read_idx(folder: Path, file: IdxFile) -> np.ndarray:

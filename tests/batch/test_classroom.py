@@ -133,7 +133,7 @@ def filled(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("students")
     copies = [students.without_solutions(path, folder) for path in NOTEBOOKS]
     (folder / "stick").mkdir()
-    students.fill(folder / "stick", copies, set(), sources.load_arrays())
+    students.fill(folder / "stick", copies, set(), sources.load_arrays(), set())
     return folder / "stick"
 
 

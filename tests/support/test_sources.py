@@ -264,9 +264,7 @@ def _write_real_idx(folder, arrays):
 
 def test_keras_is_asked_to_download_into_a_folder_of_its_own(tmp_path, monkeypatch):
     seen = {}
-    monkeypatch.setattr(
-        downloads, "_run", lambda command, folder, home: seen.update(command=command, home=home)
-    )
+    monkeypatch.setattr(downloads, "run", lambda command, folder, home: seen.update(command=command, home=home))
     place = downloads.with_keras(tmp_path)
     assert seen["home"]["KERAS_HOME"] == str(tmp_path)
     assert "fashion_mnist.load_data()" in seen["command"][-1]
@@ -283,7 +281,7 @@ def test_apt_fetches_its_lists_into_a_private_folder_when_they_are_missing(tmp_p
         if command[-2:] == ["download", downloads.PACKAGE]:
             (folder / "dataset.deb").touch()
 
-    monkeypatch.setattr(downloads, "_run", run)
+    monkeypatch.setattr(downloads, "run", run)
     place = downloads.with_apt(tmp_path)
     assert [command[0] for command in commands] == ["apt-get", "apt-get", "apt-get", "dpkg-deb"]
     assert "update" in commands[1]
