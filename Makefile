@@ -24,7 +24,7 @@ ifeq ($(strip $(HOME)),)
 export HOME := $(CURDIR)/runs/home
 endif
 
-.PHONY: run test test-quick check lab class bench replicates tuning champion publish slides clean setup help
+.PHONY: run test test-quick check lab class bench replicates tuning champion transfer publish slides clean setup help
 
 run: setup  ## execute the lessons into a new folder under runs/, print the table (the default)
 	$(BIN)/python -m fmnist_utils run
@@ -90,6 +90,12 @@ champion: setup  ## remake the search that lesson 8 keeps: a working day
 	$(BIN)/python -m studies.champion.search confirm
 	$(BIN)/python -m studies.champion.search together
 	$(BIN)/python -m studies.champion.search schedules
+
+# What lesson 9 reads: two hours, resumable. No test label; studies/transfer/tested.py reads them.
+transfer: setup  ## remake what lesson 9 keeps of borrowed networks: two hours
+	$(BIN)/python -m studies.transfer.choose
+	$(BIN)/python -m studies.transfer.study
+	$(BIN)/python -m studies.transfer.cost
 
 publish: setup  ## execute the lessons and write notebooks, figures and the README's results
 	$(BIN)/python -m fmnist_utils run --publish

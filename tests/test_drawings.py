@@ -7,9 +7,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch, Rectangle
 from matplotlib.text import Text
 
-from fmnist_utils import drawings, models, plots
+from fmnist_utils import drawings, models, plots, pretrained
 from fmnist_utils.support.startup import keras
 
 layers = keras.layers
@@ -41,6 +42,32 @@ def residual(filters=8):
 def closed_figures():
     yield
     plt.close("all")
+
+
+def transferred(frozen_until, norms_too=True, side=97):
+    """MobileNetV2 with a new dense layer; its layers up to one, and perhaps its normalizations, are frozen."""
+    trunk = pretrained.backbone(side)
+    names = [layer.name for layer in trunk.layers]
+    for place, layer in enumerate(trunk.layers):
+        late = not frozen_until or place > names.index(frozen_until)
+        layer.trainable = late and (norms_too or not isinstance(layer, layers.BatchNormalization))
+    grey = pretrained.of_grey(pretrained.pooled(trunk))
+    return keras.Model(grey.input, layers.Dense(10, activation="softmax")(grey.output))
+
+
+@pytest.fixture(scope="module")
+def set_ups():
+    return {
+        "a linear model on frozen features": transferred("out_relu"),
+        "the last block": transferred("block_15_add", norms_too=False),
+        "everything": transferred(""),
+        "from scratch": models.two_conv(),
+    }
+
+
+@pytest.fixture(scope="module")
+def trunk():
+    return pretrained.backbone(97)
 
 
 @pytest.fixture(scope="module")
@@ -249,6 +276,143 @@ def test_a_residual_blocks_shapes_come_from_the_model():
     assert is_legible(drawings.residual_block(residual()))
     with pytest.raises(ValueError, match="no residual block"):
         drawings.residual_block(models.two_conv())
+
+
+def test_a_layer_has_a_box_of_its_own_where_the_screen_is_wide_enough(trunk):
+    assert len(drawings.residual_block(models.champion()).findobj(FancyBboxPatch)) == 6
+    assert len(drawings.residual_block(trunk).findobj(FancyBboxPatch)) == 3, "of eight layers"
+
+
+@pytest.mark.parametrize(
+    ("add", "size", "narrow", "wide"),
+    [
+        ("", 25, 24, 144),
+        ("block_2_add", 25, 24, 144),
+        ("block_5_add", 13, 32, 192),
+        ("block_15_add", 4, 160, 960),
+    ],
+)
+def test_mobilenets_residual_blocks_widen_and_narrow(trunk, add, size, narrow, wide):
+    figure = drawings.residual_block(trunk, add)
+    said = words(figure)
+    assert "1 × 1 convolution\nnormalization\nReLU6" in said
+    assert "depthwise\n3 × 3 convolution\nnormalization\nReLU6" in said
+    assert "1 × 1 convolution\nnormalization" in said
+    assert said.count(f"{size} × {size} × {wide}") == 2 and said.count(f"{size} × {size} × {narrow}") == 3
+    assert {f"widens to {wide} maps", "each map by itself", f"narrows to {narrow} maps"} <= set(said)
+    assert f"the way round: {size} × {size} × {narrow}, unchanged" in said
+    assert is_legible(figure)
+
+
+def test_a_residual_block_is_found_by_its_additions_name(trunk):
+    with pytest.raises(ValueError, match=r"no Add layer block_1_add; it has block_2_add, block_4_add"):
+        drawings.residual_block(trunk, "block_1_add")
+
+
+def test_trained_parts_counts_what_is_trained(set_ups):
+    figure = drawings.trained_parts(set_ups)
+    said = words(figure)
+    assert set(set_ups) <= set(said)
+    kernels = 160 * 960 + 9 * 960 + 960 * 320 + 320 * 1280  # of the last block and of the last convolution
+    counts = ["12,810", f"{kernels + 12_810:,}", "2,236,682", f"{models.two_conv().count_params():,}"]
+    assert [text for text in said if text in counts] == counts
+    assert said.count("17 blocks") == said.count("17") == 3
+    assert said.count("10\nclasses") == 4 and said.count("convolution\n1,280 maps") == 3
+    assert {"convolution\n64 maps", "dense\n128"} <= set(said)
+    assert {"borrowed, frozen", "borrowed, trained on", "new, trained"} <= set(said)
+    assert "new, frozen" not in said
+    assert is_legible(figure)
+
+
+def test_frozen_parts_are_hatched_in_a_broken_border_and_no_others(set_ups):
+    figure = drawings.trained_parts(set_ups)
+    looks = [look(figure, text) for text in figure.findobj(Text) if text.get_text() in ("1", "16", "17")]
+    frozen, trained_on = looks[0], looks[-1]
+    assert frozen == (True, "--", looks[0][2]) and trained_on == (False, "-", looks[-1][2])
+    assert looks == [frozen] * 3 + [frozen, frozen, trained_on] + [trained_on] * 3
+    new = {look(figure, text) for text in figure.findobj(Text) if text.get_text() == "10\nclasses"}
+    assert len(new) == 1 and new.isdisjoint(looks) and not next(iter(new))[0]
+    hatched = [box for box in figure.findobj(Rectangle) if box.get_hatch()]
+    assert len(hatched) == 19 + 17 + 1, "first row, second row, legend"
+
+
+def test_trained_parts_shows_in_grey_what_it_shows_in_colour(set_ups):
+    figure = drawings.trained_parts(set_ups)
+    faces = {
+        look(figure, text)[2] for text in figure.findobj(Text) if text.get_text() in ("1", "17", "10\nclasses")
+    }
+    greys = sorted(0.3 * red + 0.59 * green + 0.11 * blue for red, green, blue in faces)
+    assert len(greys) == 3 and np.diff(greys).min() > 0.15
+
+
+def test_a_part_is_frozen_by_its_kernels_not_its_normalization():
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            layers.Conv2D(4, 3),
+            layers.BatchNormalization(),
+            layers.Flatten(),
+            layers.Dense(2),
+        ]
+    )
+    model.layers[0].trainable = False
+    figure = drawings.trained_parts({"new kernels, frozen": model})
+    said = words(figure)
+    assert "new, frozen" in said and "new, trained" in said and not any("borrowed" in text for text in said)
+    assert f"{8 + 144 * 2 + 2:,}" in said, "scale and shift of the four maps are trained"
+    hatched = [look(figure, text)[0] for text in figure.findobj(Text) if "maps" in text.get_text()]
+    assert hatched == [True] and is_legible(figure)
+
+
+def test_trained_parts_says_what_it_cannot_draw():
+    with pytest.raises(ValueError, match="one to 5 models"):
+        drawings.trained_parts({})
+    with pytest.raises(ValueError, match="has no weights"):
+        drawings.trained_parts({"unbuilt": keras.Sequential([layers.Dense(4)])})
+    with pytest.raises(ValueError, match="too many for a screen"):
+        drawings.trained_parts({"long": models.champion()})
+    assert is_legible(drawings.trained_parts({f"{i}": hidden() for i in range(5)}))
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_depthwise_convolution_shows_what_keras_computes(seed):
+    rng = np.random.default_rng(seed)
+    maps, kernels, mixing = rng.random((12, 12, 3)), rng.normal(size=(3, 3, 3)), rng.normal(size=(3, 2))
+    figure = drawings.depthwise(maps, kernels, mixing)
+    images = maps[None].astype("float32")
+    own = np.asarray(keras.ops.depthwise_conv(images, kernels[..., None].astype("float32")))[0]
+    drawn = [np.asarray(image.get_array()) for image in figure.axes[0].images]
+    made = np.moveaxis(own @ mixing, -1, 0)
+    expected = [*itertools.chain(*zip(np.moveaxis(maps, -1, 0), np.moveaxis(own, -1, 0), strict=True)), *made]
+    for shown, values in zip(drawn, expected, strict=True):
+        assert np.allclose(shown, values, atol=1e-4)
+    said = words(figure)
+    assert {f"× {weight:.3f}".replace("-", "−") for weight in mixing.ravel()} <= set(said)
+    assert {f"{weight:.3f}".replace("-", "−") for weight in kernels.ravel()} <= set(said)
+    assert {"3 × 3 × 3 × 2 = 54 weights", "3 × 9 + 3 × 2 = 33 weights"} <= set(said)
+    assert {"12 × 12 × 3", "10 × 10 × 3", "10 × 10 × 2"} <= set(said)
+    assert is_legible(figure)
+
+
+def test_a_depthwise_convolution_needs_three_maps_and_makes_two():
+    arrays = np.zeros((5, 6, 3)), np.zeros((3, 3, 3)), np.zeros((3, 2))
+    assert is_legible(drawings.depthwise(*arrays)), "nothing to see in any map"
+    for place, wrong in (
+        (0, np.zeros((5, 5))),
+        (0, np.zeros((2, 5, 3))),
+        (1, np.zeros((5, 5, 3))),
+        (2, np.ones(6)),
+    ):
+        with pytest.raises(ValueError, match="three maps" if place == 0 else "expected the shapes"):
+            drawings.depthwise(*arrays[:place], wrong, *arrays[place + 1 :])
+
+
+def look(figure: Figure, text: Text) -> tuple[bool, str, tuple[float, ...]]:
+    """Of the part on which a text stands: whether it is hatched, its border's line, its colour."""
+    x, y = text.get_position()
+    boxes = [box for box in figure.findobj(Rectangle) if box.axes is text.axes and box is not text.axes.patch]
+    face, border = (box for box in boxes if box.get_bbox().contains(x, y))
+    return face.get_hatch() is not None, border.get_linestyle(), tuple(face.get_facecolor()[:3])
 
 
 def is_number(text: str) -> bool:

@@ -27,7 +27,7 @@ def solid(canvas: Canvas, middle: Point, step: Step) -> None:
 def gate(canvas: Canvas, place: Point, mark: Step, height: float = 0.62) -> None:
     """A bar for a layer that keeps the shape, in pieces for Dropout, low for ReLU."""
     name = mark.lines[0].split()[0]
-    height *= 0.65 if name == "ReLU" else 1.0
+    height *= 0.65 if name.startswith("ReLU") else 1.0
     pieces, filled = (4, 0.62) if name == "Dropout" else (1, 1.0)
     part = height / pieces
     for k in range(pieces):

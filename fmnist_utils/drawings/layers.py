@@ -7,7 +7,7 @@ from typing import Any
 from fmnist_utils.drawings import numerals
 from fmnist_utils.drawings.canvas import BLACK, BLUE, BROWN, GREEN, GREY, PURPLE, SKY, YELLOW, text_width
 
-_BLOCKS = {"Conv2D": BLUE, "Dense": YELLOW}
+_BLOCKS = {"Conv2D": BLUE, "DepthwiseConv2D": PURPLE, "Dense": YELLOW}
 _MARKS = {"BatchNormalization": GREEN, "ReLU": BLACK, "Dropout": PURPLE}
 _ACTIVATIONS = {"relu": "ReLU", "linear": ""}
 
@@ -59,8 +59,9 @@ def steps(model: Any) -> list[Step]:
         sources = [made.get(id(tensor), last) for tensor in inputs]  # unknown: of a layer used again
         if max(sources) != last or len(sources) > (2 if kind == "Add" else 1):
             raise ValueError(f"{layer.name} is not on a chain of layers: only an Add may join a way round")
-        found.append(_step(layer, found[-1].shape, min(sources)))
-        made[id(layer.output)] = last + 1
+        if kind != "Identity":  # which does nothing
+            found.append(_step(layer, found[-1].shape, min(sources)))
+        made[id(layer.output)] = len(found) - 1
     return found
 
 
@@ -70,7 +71,8 @@ def _step(layer: Any, before: tuple[int, ...], source: int) -> Step:
         return Step("plus", shape, ["+"], source=source)
     if shape == before and not hasattr(layer, "kernel"):
         rate = f" {layer.rate:g}" if hasattr(layer, "rate") else ""
-        return Step("mark", shape, [kind + rate], _MARKS.get(kind, BROWN))
+        limit = f"{layer.max_value:g}" if getattr(layer, "max_value", None) else ""  # ReLU6 gives 6 at most
+        return Step("mark", shape, [kind + limit + rate], _MARKS.get(kind, BROWN))
     automatic = re.sub(r"([a-z])([A-Z])", r"\1_\2", kind).lower()
     name = [] if re.fullmatch(rf"{automatic}(_\d+)?", layer.name) else [layer.name]
     colour = _BLOCKS.get(kind, SKY if "Pooling" in kind else GREY)

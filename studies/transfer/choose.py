@@ -30,7 +30,7 @@ def main() -> None:
         for rate in RATES
     ]
     rows = list(linear())
-    for job, folder in zip(tried, jobs.run(tried), strict=True):
+    for job, folder in zip(tried, jobs.run(tried, at_once=2), strict=True):
         (row,) = pd.read_csv(folder / "result.csv").to_dict("records")
         rows.append((job.settings.setup, SIZE, job.settings.learning_rate, row["val_accuracy"]))
     table = pd.DataFrame(rows, columns=["setup", "size", "value", "val_accuracy"]).round(5)
