@@ -19,7 +19,7 @@ from studies.champion import ideas
     "name",
     [
         *("tuning", "replicates", "replicates_elsewhere", "claims", "robustness", "variance"),
-        *("champion_ideas", "champion_schedules"),
+        *("champion_ideas", "champion_schedules", "transfer", "transfer_choices", "transfer_cost"),
     ],
 )
 def test_a_kept_table_says_how_it_was_made(name):

@@ -119,6 +119,9 @@ def test_answers_of_exercises_are_right():
         f"= {2 * 9 * 64**2 + 8 * 64:,} and {2 * 9 * 64**2 * 7**2 / 1e6:.1f} million",
         f"{233_322 + 41_856:,} and {233_322 + 74_240:,}",
         f"= {993 + 96:,}, which is {993 / 1089:.1%}",
+        f"49 × 384 = {49 * 384:,} numbers and {49 * 384 * 2 * 55_000 / 1e9:.2f} GB at 97 pixels",
+        f"121 × 384 = {121 * 384:,} and {121 * 384 * 2 * 55_000 / 1e9:.2f} GB at 161",
+        f"four quarters: {4 * 384:,} numbers and {4 * 384 * 2 * 55_000 / 1e9:.2f} GB",
     ):
         assert said in TEXT, said
     p = 1 / (1 + np.exp(-1))  # exercise 0.1: sums of 0.5 and −0.5

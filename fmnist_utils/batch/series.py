@@ -104,8 +104,8 @@ def run(notebooks: Sequence[Path], given: Mapping[str, Any], folder: Path, jobs:
     sound, failed = readable(notebooks)
     planned = plan(sound, given)
     left_out = supplies.missing(sound)
-    if len(left_out) == len(notebooks):
-        raise RefusedError(next(iter(left_out.values())))
+    if len(left_out) == len(sound):
+        raise RefusedError("\n".join(dict.fromkeys([*failed.values(), *left_out.values()])))
     folder = files.place(folder)
     asked = [path.name for path in notebooks if path not in left_out]
     state: dict[str, Any] = states.begun() | {"notebooks": asked, "parameters": dict(given)}

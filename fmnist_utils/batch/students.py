@@ -174,7 +174,7 @@ def _check(folder: Path, planned: Planned, seen: Mapping[Path, Seen], given: Map
     for name, value in given.items():
         command += ["-p", name, value if isinstance(value, str) else repr(value)]
     environment = os.environ | _as_on_laptops() | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
-    for name in ("FMNIST_RUNS_DIR", "FMNIST_DATA_DIR", "PYTHONSAFEPATH"):
+    for name in ("FMNIST_RUNS_DIR", "FMNIST_DATA_DIR", "FMNIST_WEIGHTS_DIR", "PYTHONSAFEPATH"):
         environment.pop(name, None)
     terminal.say("\nOnce more, in the students' folder itself.")
     if subprocess.run(command, cwd=folder, env=environment).returncode:

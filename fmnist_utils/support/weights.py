@@ -37,7 +37,7 @@ def load() -> dict[str, np.ndarray]:
     Raises:
         DataError: names what was tried and what to do; a folder that is named and bad is the only one tried.
     """
-    return _read(fetch())
+    return _load(os.environ.get("FMNIST_WEIGHTS_DIR"), cache_file())
 
 
 def fetch() -> Path:
@@ -76,8 +76,9 @@ def cache_file() -> Path:
     return user_cache_path("fmnist_utils", appauthor=False) / FILE
 
 
-@lru_cache(maxsize=1)
-def _read(path: Path) -> dict[str, np.ndarray]:
+@lru_cache(maxsize=1)  # a model asks for each of its weights by itself
+def _load(named: str | None, cache: Path) -> dict[str, np.ndarray]:
+    path = fetch()
     try:
         return torch_files.read(_verified(path))
     except files.UnreadableError as error:

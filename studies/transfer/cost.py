@@ -85,7 +85,7 @@ def linear(setup: str, labelled: data.Split, folder: Path) -> tuple[Answer, dict
         inner = setup.startswith("inner")
         model = pretrained.of_grey(pretrained.pooled(trunk, INNER, 2) if inner else pretrained.pooled(trunk))
         eyes = pretrained.folded(model)
-        eyes.save(folder / "eyes.keras")
+        eyes.save_weights(folder / "eyes.weights.h5")
 
     def seen(images: np.ndarray) -> np.ndarray:
         return training.predict(eyes, images, 100) if frozen else features.pixels(images)["pixels"]

@@ -36,9 +36,9 @@ def planned() -> list[jobs.Job]:
     found += [job(Settings(setup, SIZES[:5], rate), seed) for setup, rate in RATES.items() for seed in SEEDS]
     found += [job(Settings("wrong", (1_000,)), seed) for seed in SEEDS]
     found += [job(Settings("moving", (100, 300), RATES["all"]), seed) for seed in SEEDS]
-    found += [job(Settings("five classes", SIZES), seed) for seed in SEEDS]
     for size in SIZES[5:]:
         found += [job(Settings(setup, (size,), rate), seed) for seed in SEEDS for setup, rate in RATES.items()]
+    found += [job(Settings("five classes", SIZES), seed) for seed in SEEDS]
     return found
 
 

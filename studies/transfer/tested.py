@@ -22,7 +22,8 @@ GATES = {1_000: 0.865, 55_000: 0.935}
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--again", action="store_true", help="replace what has been measured")
-    if RECORD.exists() and not parser.parse_args().again:
+    asked = parser.parse_args()
+    if RECORD.exists() and not asked.again:
         raise SystemExit(f"{RECORD} is there: the test labels were read for it. --again reads them once more.")
     kept = results.table("transfer")
     validated = {

@@ -15,9 +15,9 @@ import pytest
 from helpers import NOTEBOOKS, SMALL
 
 from fmnist_utils import __main__
-from fmnist_utils.batch import classroom, grid, series, students
+from fmnist_utils.batch import classroom, grid, series, students, supplies
 from fmnist_utils.batch.watching import Seen
-from fmnist_utils.support import files, sources
+from fmnist_utils.support import files, sources, weights
 
 SPLIT = """from fmnist_utils import data, models, training
 split = data.subset(data.load().train, 100, 0)
@@ -31,6 +31,7 @@ strange = replace(config, augment=augment)
 training.train_or_load(models.dense(), split, split, strange, name="strange")"""
 NOT_KEPT = "history = training.fit(models.dense(), split, split, config)"
 LESSON = "03_batchnorm_cnn"
+WEIGHTS = b"stands for what lesson 9 borrows"
 
 
 @pytest.fixture
@@ -133,7 +134,8 @@ def filled(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("students")
     copies = [students.without_solutions(path, folder) for path in NOTEBOOKS]
     (folder / "stick").mkdir()
-    students.fill(folder / "stick", copies, set(), sources.load_arrays(), set())
+    (folder / weights.FILE).write_bytes(WEIGHTS)
+    students.fill(folder / "stick", copies, set(), sources.load_arrays(), {folder / weights.FILE})
     return folder / "stick"
 
 
@@ -147,6 +149,21 @@ def test_data_beside_the_package_is_read_and_not_cached(tiny, write_idx, own_fol
     (sources.BESIDE / "train-labels-idx1-ubyte.gz").write_bytes(b"")
     with pytest.warns(sources.DataWarning, match="data/train-labels.*Trying the next source"):
         assert sources.fetch() == sources.cache_file()
+
+
+def test_the_weights_that_a_lesson_needs_lie_where_the_folders_own_package_looks_for_them(filled):
+    assert (filled / weights.BESIDE.relative_to(files.PROJECT)).read_bytes() == WEIGHTS
+
+
+def test_no_folder_is_made_for_a_lesson_whose_weights_cannot_be_had(write_notebook, tmp_path, monkeypatch):
+    def fetch():
+        raise sources.DataError("There are no pre-trained weights.")
+
+    monkeypatch.setattr(supplies, "_FETCH", {"pretrained": fetch})
+    lesson = write_notebook("09_a", "from fmnist_utils import pretrained")
+    with pytest.raises(sources.DataError, match="no pre-trained weights"):
+        students.give([lesson], {}, "auto", tmp_path / "stick")
+    assert not [path for path in tmp_path.iterdir() if "stick" in path.name]
 
 
 def tagged(notebook: nbformat.NotebookNode, tag: str) -> list[nbformat.NotebookNode]:

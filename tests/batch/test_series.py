@@ -12,8 +12,8 @@ import pytest
 from helpers import running, wait_until
 
 from fmnist_utils import __main__, parameters
-from fmnist_utils.batch import series
-from fmnist_utils.support import files
+from fmnist_utils.batch import publish, series, supplies
+from fmnist_utils.support import files, sources, weights
 
 
 def test_values_are_read_as_literals():
@@ -179,6 +179,74 @@ def test_notebooks_side_by_side_are_stopped_together(make_notebook, tmp_path):
 def test_bad_values_end_with_status_2_and_name_the_parameter(capsys):
     assert __main__.main(["run", "02", "-p", "EPOCHS", "-1"]) == 2
     assert "EPOCHS = -1" in capsys.readouterr().err
+
+
+@pytest.fixture
+def without_weights(monkeypatch):
+    def fetch():
+        raise sources.DataError("There are no pre-trained weights. Tried:\n  - nothing")
+
+    monkeypatch.setattr(supplies, "_FETCH", {"pretrained": fetch})
+
+
+BORROWS = "from fmnist_utils import plots, pretrained, runs"
+
+
+def test_the_lesson_on_borrowed_networks_alone_needs_weights():
+    needed = {path.stem: supplies.needed(path) for path in series.lessons()}
+    assert {name: fetch for name, fetch in needed.items() if fetch} == {"09_transfer_learning": [weights.fetch]}
+
+
+def test_a_lesson_whose_weights_cannot_be_had_is_left_out(
+    make_notebook, write_notebook, without_weights, tmp_path, capsys
+):
+    notebooks = [make_notebook("01_a", "works"), write_notebook("02_b", BORROWS)]
+    folder = series.run(notebooks, {"EPOCHS": 2}, tmp_path / "run")
+    state = files.read_json(folder / "run.json")
+    assert (state["status"], state["notebooks"]) == ("complete", ["01_a.ipynb"])
+    assert list(state["left_out"]) == ["02_b.ipynb"] and list(state["seconds"]) == ["01_a"]
+    assert not (folder / "notebooks" / "02_b.ipynb").exists()
+    for said in (capsys.readouterr().out, series.described(folder)):
+        assert "02_b.ipynb was left out. There are no pre-trained weights. Tried:\n  - nothing" in said
+
+
+def test_a_run_that_left_a_lesson_out_is_not_published(
+    make_notebook, write_notebook, without_weights, tmp_path
+):
+    notebooks = [make_notebook("01_a", "works"), write_notebook("02_b", BORROWS)]
+    (tmp_path / "README.md").write_text("".join(publish.MARKS))
+    folder = series.run(notebooks, {}, tmp_path / "run")
+    files.write_text(folder / "results.md", "| new |\n")
+    files.write_json(folder / "results.json", [])
+    with pytest.raises(series.BatchError, match="is not a complete run of the whole series"):
+        publish.publish(folder, tmp_path)
+    assert not (tmp_path / "results").exists()
+
+
+def test_nothing_but_lessons_whose_weights_cannot_be_had_is_refused_with_the_reason(
+    write_notebook, without_weights, tmp_path, capsys
+):
+    notebook = str(write_notebook("02_b", BORROWS))
+    assert __main__.main(["run", notebook, "--to", str(tmp_path / "run")]) == 2
+    assert "There are no pre-trained weights" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_bad_notebook_and_one_left_out_are_refused_together(write_notebook, without_weights, tmp_path):
+    bad = write_notebook("01_a")
+    bad.write_text("")
+    with pytest.raises(series.RefusedError, match="01_a(.|\n)*no pre-trained weights"):
+        series.run([bad, write_notebook("02_b", BORROWS)], {}, tmp_path / "run")
+
+
+def test_a_lesson_whose_supplies_are_there_runs(make_notebook, tmp_path, monkeypatch):
+    fetched = []
+    # what a notebook that is quickly executed imports stands for what needs weights
+    monkeypatch.setattr(supplies, "_FETCH", {"runs": lambda: fetched.append(1)})
+    folder = series.run([make_notebook("01_a", "works")], {}, tmp_path / "run")
+    state = files.read_json(folder / "run.json")
+    assert fetched and (state["status"], state["notebooks"]) == ("complete", ["01_a.ipynb"])
+    assert state["left_out"] == {} and series.told_left_out(state) == ""
 
 
 def test_papermill_explains_every_parameter():
