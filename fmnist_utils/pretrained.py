@@ -76,7 +76,8 @@ def of_grey(model: keras.Model) -> keras.Model:
     """
     side = model.input_shape[1]
     images = keras.Input((28, 28, 1), name="image")
-    enlarged = layers.Resizing(side, side, interpolation="bilinear", dtype="float32")(images)
+    resize = layers.Resizing(side, side, interpolation="bilinear", dtype="float32")
+    enlarged = resize(images, training=False)  # True by default, and handed on to the layers behind it
     colour = layers.Concatenate(dtype="float32")([enlarged] * 3)
     normalized = layers.Normalization(mean=MEAN, variance=np.square(DEVIATION), dtype="float32")(colour)
     return keras.Model(images, model(normalized), name=model.name)
@@ -89,11 +90,13 @@ def pooled(model: keras.Model, layer: str = "", cells: int = 1) -> keras.Model:
         model: as ``backbone`` gives it.
         layer: its name; the last layer if none is given.
         cells: 1 is global average pooling, (n, channels); with 2 each quarter has its own means,
-            (n, 4 * channels): something of where things are is left. What does not divide is cut off.
+            (n, 4 * channels): something of where things are is left. What does not divide is cut off,
+            at the right and below.
     """
     outputs = model.get_layer(layer).output if layer else model.output
-    size = outputs.shape[1] // cells
-    return keras.Model(model.input, layers.Flatten()(layers.AveragePooling2D(size)(outputs)), name=model.name)
+    size, rest = divmod(outputs.shape[1], cells)
+    whole = layers.Cropping2D(((0, rest), (0, rest)))(outputs)
+    return keras.Model(model.input, layers.Flatten()(layers.AveragePooling2D(size)(whole)), name=model.name)
 
 
 def features(model: keras.Model, images: np.ndarray) -> np.ndarray:
@@ -109,7 +112,7 @@ def features(model: keras.Model, images: np.ndarray) -> np.ndarray:
     parts = [keys.architecture(model), images.shape, content.hexdigest(), keras.__version__, _CODE]
     path = runs.runs_dir() / "features" / f"{fingerprint.hashed(parts)}.npy"
     with files.locked(path):
-        found = _kept(path)
+        found = _kept(path, len(images))
         if found is None:
             found = training.predict(folded(model), images, _BATCH).astype(np.float16)
             _keep(path, found)
@@ -120,8 +123,11 @@ def folded(model: keras.Model) -> keras.Model:
     """A model that predicts the same, the constants of its batch normalization multiplied into its kernels.
 
     In inference mode a normalization multiplies each channel and adds to it, and the convolution before it can
-    do that by other weights. It stays if no convolution without activation stands directly before it.
+    do that by other weights. It stays if no convolution without activation stands directly before it. The
+    weights of such a model can be saved, the model itself cannot.
     """
+    if isinstance(model, keras.Sequential):
+        model = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
     norms = _normalizations(model)
 
     def without(layer: keras.Layer) -> keras.Layer:
@@ -144,13 +150,16 @@ def folded(model: keras.Model) -> keras.Model:
     return made
 
 
-def _kept(path: Path) -> np.ndarray | None:
-    """Features that were kept; None if there are none, or they cannot be read any more."""
+def _kept(path: Path, count: int) -> np.ndarray | None:
+    """Features that were kept of so many images; None if there are none, or they cannot be read any more."""
     try:
-        return np.load(path, allow_pickle=False)
+        found = np.load(path, allow_pickle=False)
+        if found.shape[:1] != (count,):
+            raise ValueError(f"its shape is {found.shape}, and there are {count} images")
+        return found
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # of a damaged head NumPy raises whatever its parser does
         progress.Line(f"features: computed anew, because what was kept cannot be read: {error}")
         return None
 
@@ -199,23 +208,35 @@ def _torchvision_names(model: keras.Model) -> dict[str, str]:
 
 def _normalizations(model: keras.Model) -> dict[keras.Layer, keras.Layer]:
     """The convolutions of a model, each with the batch normalization that alone takes its outputs."""
-    takers: dict[int, list[keras.Layer]] = {}
+    called_once = [layer for layer in model.layers if len(layer._inbound_nodes) == 1]
+    takers: dict[int, list[keras.Layer | None]] = {id(tensor): [None] for tensor in model.outputs}
     for layer in model.layers:
-        for tensor in keras.tree.flatten(layer.input):
-            takers.setdefault(id(tensor), []).append(layer)
+        for node in layer._inbound_nodes:
+            for tensor in node.input_tensors:
+                takers.setdefault(id(tensor), []).append(layer)
     found: dict[keras.Layer, keras.Layer] = {}
-    for layer in model.layers:
-        after = takers.get(id(layer.output), [])
+    for layer in called_once:
         linear = getattr(layer, "activation", None) is keras.activations.linear
-        alone = len(after) == 1 and isinstance(after[0], layers.BatchNormalization)
-        if type(layer) in _CONVOLUTIONS and linear and alone:
+        after = takers.get(id(layer.output), [])
+        if type(layer) in _CONVOLUTIONS and linear and len(after) == 1 and _normalizes_channels(after[0]):
             found[layer] = after[0]
     return found
 
 
+def _normalizes_channels(layer: keras.Layer | None) -> bool:
+    """Whether it is a batch normalization of channels that is called only here."""
+    if not isinstance(layer, layers.BatchNormalization):
+        return False
+    return layer.axis in (-1, 3) and len(layer._inbound_nodes) == 1
+
+
 def _folded_weights(convolution: keras.Layer, norm: keras.Layer) -> list[np.ndarray]:
     kernel, *bias = convolution.get_weights()
-    gamma, beta, mean, variance = norm.get_weights()
+    mean, variance = norm.get_weights()[-2:]
+    gamma = norm.gamma.numpy() if norm.scale else 1.0
+    beta = norm.beta.numpy() if norm.center else 0.0
     scale = gamma / np.sqrt(variance + norm.epsilon)
-    by_channel = scale[:, np.newaxis] if isinstance(convolution, layers.DepthwiseConv2D) else scale
+    by_channel = scale
+    if isinstance(convolution, layers.DepthwiseConv2D):  # height, width, channels, kernels of each
+        by_channel = scale.reshape(kernel.shape[2:])
     return [kernel * by_channel, beta + (sum(bias) - mean) * scale]

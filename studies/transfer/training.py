@@ -153,7 +153,7 @@ def prepared(trunk: keras.Model, how: str) -> keras.Model:
         return pretrained.of_grey(trunk)
     side = trunk.input_shape[1]
     images = keras.Input((28, 28, 1), name="image")
-    x = layers.Resizing(side, side)(images)
+    x = layers.Resizing(side, side)(images, training=False)
     if how == "0 to 255":
         x = layers.Normalization(mean=pretrained.MEAN, variance=np.square(pretrained.DEVIATION))(
             layers.Rescaling(255.0)(layers.Concatenate()([x] * 3))
