@@ -319,7 +319,7 @@ def test_trained_parts_counts_what_is_trained(set_ups):
     assert said.count("17 blocks") == said.count("17") == 3
     assert said.count("10\nclasses") == 4 and said.count("convolution\n1,280 maps") == 3
     assert {"convolution\n64 maps", "dense\n128"} <= set(said)
-    assert {"borrowed, frozen", "borrowed, trained on", "new, trained"} <= set(said)
+    assert {"borrowed, frozen", "borrowed, trained further", "new, trained"} <= set(said)
     assert "new, frozen" not in said
     assert is_legible(figure)
 

@@ -26,7 +26,7 @@ class Part:
     @property
     def state(self) -> str:
         if self.borrowed:
-            return "borrowed, trained on" if self.trained else "borrowed, frozen"
+            return "borrowed, trained further" if self.trained else "borrowed, frozen"
         return "new, trained" if self.trained else "new, frozen"
 
 

@@ -27,7 +27,7 @@ _ROW, _LEGEND, _HEAD = 1.37, 0.95, 0.1  # heights
 _MOST = 5  # rows on a screen
 _STATES = {  # colour, its share, and whether it is hatched
     "borrowed, frozen": (BLUE, 0.12, True),
-    "borrowed, trained on": (BLUE, 1.0, False),
+    "borrowed, trained further": (BLUE, 1.0, False),
     "new, frozen": (YELLOW, 0.2, True),
     "new, trained": (YELLOW, 0.75, False),
 }
