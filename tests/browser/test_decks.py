@@ -9,7 +9,8 @@ from fmnist_utils.batch import series, slides
 
 NAMES = [path.stem for path in NOTEBOOKS]
 
-# Of the slide that is shown: what reaches beyond it, and which pictures are too small to be seen.
+# Of the slide that is shown: what reaches beyond it, and which pictures are drawn at less than .45 of their
+# size, where letters are hardly 10 pixels high.
 FAULTS = """
 () => {
   const slide = Reveal.getCurrentSlide(), frame = slide.getBoundingClientRect(), faults = [];
@@ -18,9 +19,12 @@ FAULTS = """
     const box = part.getBoundingClientRect();
     const wide = part.scrollWidth > part.clientWidth + 2 && part.clientWidth;
     const outside = box.bottom > frame.bottom - 8 || box.right > frame.right - 8 || wide;
-    const small = part.tagName === 'IMG' && part.clientHeight < 240 && part.clientWidth < 900;
+    const size = part.tagName === 'IMG' && Math.min(  // its box may be wider than what is drawn in it
+      part.clientWidth / part.naturalWidth, part.clientHeight / part.naturalHeight
+    );
+    const small = size && size < 0.45;
     if (outside) faults.push('overflows: ' + part.tagName + ' ' + part.textContent.slice(0, 60));
-    if (small) faults.push('small: ' + part.alt);
+    if (small) faults.push('small: ' + size.toFixed(2) + ' ' + part.alt);
   }
   return faults;
 }
