@@ -105,11 +105,14 @@ int unlinkat(int fd, const char *path, int flags) {
     return REAL(unlinkat)(fd, path, flags);
 }
 
-struct pair { char *from, *to; };
+struct pair { char *from, *to; int turn; };
+static _Atomic int turns, next_turn;
 static void *later(void *argument) {
     struct pair *both = argument;
     sleep(2);
+    while (next_turn != both->turn) usleep(1000);  /* late, but in their order */
     REAL(rename)(both->from, both->to);
+    next_turn++;
     return NULL;
 }
 int rename(const char *from, const char *to) {
@@ -119,6 +122,7 @@ int rename(const char *from, const char *to) {
         struct pair *both = malloc(sizeof *both);
         both->from = strdup(from);
         both->to = strdup(to);
+        both->turn = turns++;
         pthread_create(&thread, NULL, later, both);
         return 0;
     }
