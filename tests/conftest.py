@@ -17,7 +17,7 @@ from fmnist_utils.support import downloads, sources
 matplotlib.use("agg")
 os.environ["KERAS_HOME"] = os.devnull  # no test reads or writes a user's keras.json
 
-pytest_plugins = ["tiny_sweep"]
+pytest_plugins = ["photo_sources", "tiny_sweep"]
 
 COUNTS = {"train": 40, "test": 20}
 

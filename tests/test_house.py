@@ -12,11 +12,12 @@ from fmnist_utils.support import files, fingerprint
 
 ROOT = {path.stem for path in fingerprint.PACKAGE.glob("*.py") if not path.stem.startswith("__")}
 LIGHT = [
-    *("data", "plots", "drawings", "results", "evaluation", "claims", "parameters", "runs", "support", "batch"),
+    *("data", "photographs", "plots", "drawings", "results", "evaluation", "claims", "parameters", "runs"),
+    *("support", "batch"),
     "__main__",
     *(
         f"{room}.{path.stem}"
-        for room in ("support", "batch", "drawings")
+        for room in ("support", "batch", "drawings", "photographs")
         for path in (fingerprint.PACKAGE / room).glob("*.py")
     ),
 ]

@@ -89,7 +89,7 @@ def _local_cluster(jobs: int) -> distributed.LocalCluster:
         n_workers=jobs,
         threads_per_worker=1,
         memory_limit=limits.memory() // jobs,
-        env={"OMP_NUM_THREADS": str(cores.per_process(jobs))} | series.data_folder(),
+        env={"OMP_NUM_THREADS": str(cores.per_process(jobs))} | series.data_folders(),
         dashboard_address="127.0.0.1:0",
         silence_logs="CRITICAL",
     )

@@ -74,10 +74,10 @@ def plan(notebooks: Sequence[Path], given: Mapping[str, Any]) -> dict[Path, dict
     }
 
 
-def data_folder() -> dict[str, str]:
-    """FMNIST_DATA_DIR for a kernel: relative to where the command was given, not to the notebook."""
-    named = os.environ.get("FMNIST_DATA_DIR")
-    return {"FMNIST_DATA_DIR": str(files.place(named))} if named else {}
+def data_folders() -> dict[str, str]:
+    """Where data is, for a kernel: relative to where the command was given, not to the notebook."""
+    names = ("FMNIST_DATA_DIR", "FMNIST_WEIGHTS_DIR", "FMNIST_PHOTOS_DIR")
+    return {name: str(files.place(os.environ[name])) for name in names if os.environ.get(name)}
 
 
 def new_folder() -> Path:
@@ -255,7 +255,7 @@ def _execute_all(
 ) -> dict[Path, str]:
     """Execute notebooks, several at a time; ``seconds`` gets what each took. Returns what failed, and why."""
     threads = cores.per_process(min(jobs, len(planned)))
-    environment = {"FMNIST_RUNS_DIR": str(folder), "OMP_NUM_THREADS": str(threads)} | data_folder()
+    environment = {"FMNIST_RUNS_DIR": str(folder), "OMP_NUM_THREADS": str(threads)} | data_folders()
     waiting = list(planned) if jobs == 1 else longest_first(planned)
     running: dict[Future, Path] = {}
     failed = {}

@@ -74,7 +74,7 @@ def fill(
 ) -> None:
     """Write a students' folder: ``lessons`` as they are, the trainings in the folders ``models``, the data.
 
-    ``supplied`` are the files that some of these lessons need besides.
+    ``supplied`` are the files and folders that some of these lessons need besides.
     """
     _copy(fingerprint.PACKAGE, folder / fingerprint.PACKAGE.name)
     _copy(files.PROJECT / "results", folder / "results", without=_UNREAD)
@@ -91,7 +91,8 @@ def fill(
     (folder / "README.md").write_text(_readme(models), encoding="utf-8")
     sources.write_folder(arrays, folder / "data")
     for path in supplied:
-        shutil.copyfile(path, folder / "data" / path.name)
+        copy = _copy if path.is_dir() else shutil.copyfile
+        copy(path, folder / "data" / path.name)
     sources.read_folder(folder / "data")  # as it lies there now
 
 
@@ -174,7 +175,7 @@ def _check(folder: Path, planned: Planned, seen: Mapping[Path, Seen], given: Map
     for name, value in given.items():
         command += ["-p", name, value if isinstance(value, str) else repr(value)]
     environment = os.environ | _as_on_laptops() | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
-    for name in ("FMNIST_RUNS_DIR", "FMNIST_DATA_DIR", "FMNIST_WEIGHTS_DIR", "PYTHONSAFEPATH"):
+    for name in ("FMNIST_RUNS_DIR", "PYTHONSAFEPATH", *series.data_folders()):
         environment.pop(name, None)
     terminal.say("\nOnce more, in the students' folder itself.")
     if subprocess.run(command, cwd=folder, env=environment).returncode:

@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from fmnist_utils.batch import grid
-from fmnist_utils.support import sources, weights
+from fmnist_utils.support import photo_cache, sources, weights
 
 # By the module of this package that a lesson imports.
-_FETCH: dict[str, Callable[[], Path]] = {"pretrained": weights.fetch}
+_FETCH: dict[str, Callable[[], Path]] = {"photographs": photo_cache.fetch, "pretrained": weights.fetch}
 
 
 def needed(notebook: Path) -> list[Callable[[], Path]]:
-    """The functions that fetch what a notebook needs, and return its file."""
+    """The functions that fetch what a notebook needs, and return its file or folder."""
     imported = re.findall(r"^from fmnist_utils import (.+)$", "\n".join(grid.Notebook(notebook).cells), re.M)
     names = {name.strip() for line in imported for name in line.split(",")}
     return [fetch for module, fetch in _FETCH.items() if module in names]

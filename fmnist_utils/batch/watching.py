@@ -58,7 +58,7 @@ def execute(lesson: Path, values: Mapping[str, Any], environment: Mapping[str, s
     startup.write_text(f"__import__({__name__!r}, fromlist=['watch']).watch({str(log)!r})\n", encoding="utf-8")
     surroundings = {"FMNIST_RUNS_DIR": str(runs.runs_dir()), "PYTHONSTARTUP": str(startup)}
     before = {path.resolve() for path in runs.models_dir().glob("*")}
-    seconds = series.execute(lesson, values, scratch, surroundings | dict(environment) | series.data_folder())
+    seconds = series.execute(lesson, values, scratch, surroundings | dict(environment) | series.data_folders())
     if not log.exists():
         raise series.BatchError(f"{lesson.name}: it ran, but its kernel did not note what it read and trained.")
     notes = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]

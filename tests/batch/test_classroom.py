@@ -17,7 +17,7 @@ from helpers import NOTEBOOKS, SMALL
 from fmnist_utils import __main__
 from fmnist_utils.batch import classroom, grid, series, students, supplies
 from fmnist_utils.batch.watching import Seen
-from fmnist_utils.support import files, sources, weights
+from fmnist_utils.support import files, photo_cache, sources, weights
 
 SPLIT = """from fmnist_utils import data, models, training
 split = data.subset(data.load().train, 100, 0)
@@ -32,6 +32,7 @@ training.train_or_load(models.dense(), split, split, strange, name="strange")"""
 NOT_KEPT = "history = training.fit(models.dense(), split, split, config)"
 LESSON = "03_batchnorm_cnn"
 WEIGHTS = b"stands for what lesson 9 borrows"
+PIXELS = b"stand for the photographs of lesson 10"
 
 
 @pytest.fixture
@@ -135,7 +136,10 @@ def filled(tmp_path_factory) -> Path:
     copies = [students.without_solutions(path, folder) for path in NOTEBOOKS]
     (folder / "stick").mkdir()
     (folder / weights.FILE).write_bytes(WEIGHTS)
-    students.fill(folder / "stick", copies, set(), sources.load_arrays(), {folder / weights.FILE})
+    (folder / photo_cache.NAME).mkdir()
+    (folder / photo_cache.NAME / "pixels").write_bytes(PIXELS)
+    supplied = {folder / weights.FILE, folder / photo_cache.NAME}
+    students.fill(folder / "stick", copies, set(), sources.load_arrays(), supplied)
     return folder / "stick"
 
 
@@ -153,6 +157,11 @@ def test_data_beside_the_package_is_read_and_not_cached(tiny, write_idx, own_fol
 
 def test_the_weights_that_a_lesson_needs_lie_where_the_folders_own_package_looks_for_them(filled):
     assert (filled / weights.BESIDE.relative_to(files.PROJECT)).read_bytes() == WEIGHTS
+
+
+def test_the_photographs_that_a_lesson_needs_lie_where_the_folders_own_package_looks_for_them(filled):
+    place = filled / photo_cache.BESIDE.relative_to(files.PROJECT)
+    assert {path.name: path.read_bytes() for path in place.iterdir()} == {"pixels": PIXELS}
 
 
 def test_no_folder_is_made_for_a_lesson_whose_weights_cannot_be_had(write_notebook, tmp_path, monkeypatch):

@@ -13,7 +13,7 @@ from helpers import running, wait_until
 
 from fmnist_utils import __main__, parameters
 from fmnist_utils.batch import publish, series, supplies
-from fmnist_utils.support import files, sources, weights
+from fmnist_utils.support import files, photo_cache, sources, weights
 
 
 def test_values_are_read_as_literals():
@@ -195,6 +195,20 @@ BORROWS = "from fmnist_utils import plots, pretrained, runs"
 def test_the_lesson_on_borrowed_networks_alone_needs_weights():
     needed = {path.stem: supplies.needed(path) for path in series.lessons()}
     assert {name: fetch for name, fetch in needed.items() if fetch} == {"09_transfer_learning": [weights.fetch]}
+
+
+def test_a_lesson_on_photographs_needs_them(write_notebook):
+    notebook = write_notebook("10_a", "from fmnist_utils import photographs, plots")
+    assert supplies.needed(notebook) == [photo_cache.fetch]
+
+
+def test_folders_of_data_are_those_that_were_named_where_the_command_was_given(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FMNIST_DATA_DIR", "data")
+    monkeypatch.setenv("FMNIST_WEIGHTS_DIR", "")
+    monkeypatch.setenv("FMNIST_PHOTOS_DIR", "../photos")
+    places = {"FMNIST_DATA_DIR": tmp_path / "data", "FMNIST_PHOTOS_DIR": tmp_path.parent / "photos"}
+    assert series.data_folders() == {name: str(place) for name, place in places.items()}
 
 
 def test_a_lesson_whose_weights_cannot_be_had_is_left_out(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import fmnist_utils
-from fmnist_utils.support import files
+from fmnist_utils.support import files, photo_files
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +60,8 @@ except files.UnreadableError as error:
     assert store == str(tmp_path / "runs" / "interactive")
     assert counts == "233322 60000"
     assert "replicates.csv is missing. Kept results come with the repository" in said
+
+
+def test_the_list_of_the_photographs_sums_is_installed(installed):
+    path = installed / photo_files.SUMS.relative_to(files.PROJECT)
+    assert path.read_bytes() == photo_files.SUMS.read_bytes()
