@@ -1,4 +1,4 @@
-"""The command line: ``python -m fmnist_utils fetch | run | class | sweep | report | slides | publish``."""
+"""``python -m fmnist_utils fetch | run | class | classify | sweep | report | slides | publish``."""
 
 import argparse
 import logging
@@ -85,6 +85,13 @@ def _parser() -> argparse.ArgumentParser:
     kept = "what was trained is kept, and the same command goes on from there"
     classroom.set_defaults(command=_class, stopped=kept)
 
+    classify = commands.add_parser("classify", help="ask the champion what is on photographs")
+    meaning = "files, and folders: their pictures, by name, without those in folders inside"
+    classify.add_argument("photographs", nargs="+", type=Path, metavar="PHOTO", help=meaning)
+    meaning = "write a picture of the steps for each (default: for one photograph alone, in the run folder)"
+    classify.add_argument("--to", type=Path, metavar="FOLDER", help=meaning)
+    classify.set_defaults(command=_classify)
+
     sweep = commands.add_parser("sweep", help="execute one notebook many times, here or on a Dask cluster")
     sweep.add_argument("notebook", help="path, name or number")
     pair, meaning = ("NAME", "VALUES"), "a parameter's values: 0..4, 32,64,128 or one; every combination is run"
@@ -139,6 +146,12 @@ def _class(options: argparse.Namespace) -> None:
         students.give(lessons, given, options.precision, options.to)
     else:
         classroom.prepare(lessons, given, options.precision)
+
+
+def _classify(options: argparse.Namespace) -> None:
+    from fmnist_utils.batch import classify
+
+    classify.run(options.photographs, options.to)
 
 
 def _sweep(options: argparse.Namespace) -> None:

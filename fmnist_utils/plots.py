@@ -135,6 +135,28 @@ def images(
     return figure
 
 
+def sequence(pictures: Mapping[str, np.ndarray], title: str = "", columns: int = 4) -> Figure:
+    """What becomes of a picture, step by step, each step under its name, as bright as it is.
+
+    Args:
+        pictures: uint8, shape (height, width, 3) or (height, width), 0 black and 255 white, by their names.
+        title: above all.
+        columns: steps in a row.
+    """
+    rows = -(-len(pictures) // columns)
+    size = _inches(list(pictures), rows, columns, 2.6)
+    figure, axes = subplots(size[0], size[1] + 0.5, nrows=rows, ncols=columns, squeeze=False)
+    for axis in axes.flat[len(pictures) :]:
+        axis.remove()
+    for (name, picture), axis in zip(pictures.items(), axes.flat, strict=False):
+        axis.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        axis.set(xticks=[], yticks=[])
+        axis.set_title(name, pad=4)
+        axis.spines[:].set(visible=True, color="0.8")
+    figure.suptitle(title)
+    return figure
+
+
 def answer_titles(true: Sequence[int] | np.ndarray, predicted: Sequence[int] | np.ndarray) -> list[str]:
     """The series' one form of title for predictions: the answer, and below it, where it is wrong, the label.
 

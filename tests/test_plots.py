@@ -35,6 +35,18 @@ def test_images_shows_each_picture_with_its_title():
     assert texts_are_inside(figure)
 
 
+def test_a_sequence_shows_each_step_under_its_name_as_bright_as_it_is():
+    steps = {"photograph": np.full((40, 30, 3), 9, np.uint8), "grey": np.full((20, 30), 7, np.uint8)}
+    steps["fitted"] = np.eye(28, dtype=np.uint8)
+    figure = plots.sequence(steps, "Shirt 94%", columns=2)
+    assert [axis.get_title() for axis in figure.axes] == list(steps), "the fourth place is empty"
+    for axis, picture in zip(figure.axes, steps.values(), strict=True):
+        assert np.array_equal(axis.images[0].get_array(), picture)
+        assert axis.images[0].get_clim() == (0, 255) and axis.images[0].get_cmap().name == "gray"
+    assert figure.get_suptitle() == "Shirt 94%"
+    assert texts_are_inside(figure)
+
+
 def test_predictions_mark_the_wrong_ones_by_more_than_colour():
     figure = plots.predictions(np.zeros((2, 28, 28)), np.array([0, 1]), np.array([0, 2]), columns=2)
     right, wrong = figure.axes
