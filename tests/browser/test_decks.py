@@ -22,7 +22,7 @@ FAULTS = """
     const size = part.tagName === 'IMG' && Math.min(  // its box may be wider than what is drawn in it
       part.clientWidth / part.naturalWidth, part.clientHeight / part.naturalHeight
     );
-    const small = size && size < 0.45;
+    const small = size && (size < 0.45 || part.clientHeight < 240 && part.clientWidth < 900);
     if (outside) faults.push('overflows: ' + part.tagName + ' ' + part.textContent.slice(0, 60));
     if (small) faults.push('small: ' + size.toFixed(2) + ' ' + part.alt);
   }
