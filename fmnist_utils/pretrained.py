@@ -79,8 +79,17 @@ def of_grey(model: keras.Model) -> keras.Model:
     resize = layers.Resizing(side, side, interpolation="bilinear", dtype="float32")
     enlarged = resize(images, training=False)  # True by default, and handed on to the layers behind it
     colour = layers.Concatenate(dtype="float32")([enlarged] * 3)
-    normalized = layers.Normalization(mean=MEAN, variance=np.square(DEVIATION), dtype="float32")(colour)
-    return keras.Model(images, model(normalized), name=model.name)
+    return keras.Model(images, model(_normalization()(colour)), name=model.name)
+
+
+def of_colour(model: keras.Model) -> keras.Model:
+    """A model for photographs: from images in [0, 1] that are as large as ``model`` takes them.
+
+    Images are (n, side, side, 3), red, green and blue; they are normalized for ``model``, which takes images as
+    ``backbone`` does.
+    """
+    images = keras.Input(model.input_shape[1:], name="image")
+    return keras.Model(images, model(_normalization()(images)), name=model.name)
 
 
 def pooled(model: keras.Model, layer: str = "", cells: int = 1) -> keras.Model:
@@ -103,8 +112,8 @@ def features(model: keras.Model, images: np.ndarray) -> np.ndarray:
     """What a model computes of images, float32, (n, ...): computed once and kept in the run, in float16.
 
     Args:
-        model: from images in [0, 1], (n, 28, 28, 1). Batch normalization is in inference mode.
-        images: uint8, shape (n, 28, 28).
+        model: from images in [0, 1], (n, height, width, channels). Batch normalization is in inference mode.
+        images: uint8, shape (n, height, width); in colour (n, height, width, 3).
     """
     content = hashlib.sha256(np.ascontiguousarray(images).data)
     for values in model.get_weights():
@@ -148,6 +157,10 @@ def folded(model: keras.Model) -> keras.Model:
         elif not isinstance(layer, keras.Model) and layer not in norms.values():
             copy.set_weights(layer.get_weights())
     return made
+
+
+def _normalization() -> keras.Layer:
+    return layers.Normalization(mean=MEAN, variance=np.square(DEVIATION), dtype="float32")
 
 
 def _kept(path: Path, count: int) -> np.ndarray | None:

@@ -176,13 +176,18 @@ def _gathering(split: data.Split, seed: int | None, augment: Augment | None) -> 
     images, labels = tf.constant(split.images), tf.constant(split.labels)
 
     def gather(positions: tf.Tensor, batch_seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        batch = tf.cast(tf.gather(images, positions), tf.float32)[..., tf.newaxis] / 255.0
+        batch = _rescaled(tf.gather(images, positions))
         if augment is not None:
             batch = augment(batch, tf.stack([tf.cast(seed or 0, tf.int64), batch_seed]))
         batch = tf.ensure_shape(batch, [None, *images.shape[1:], 1])  # an augmentation may have lost it
         return tf.cast(batch, keras.config.floatx()), tf.one_hot(tf.gather(labels, positions), 10)
 
     return gather
+
+
+def _rescaled(images: tf.Tensor) -> tf.Tensor:
+    """uint8 images in [0, 1], float32, with an axis for channels if they have none."""
+    return tf.cast(images if images.ndim == 4 else images[..., tf.newaxis], tf.float32) / 255.0
 
 
 def _pipeline(numbers: tf.data.Dataset, gather: Callable, seed: int | None, steps: int) -> tf.data.Dataset:
@@ -194,12 +199,21 @@ def _pipeline(numbers: tf.data.Dataset, gather: Callable, seed: int | None, step
 
 
 def predict(model: keras.Model, images: np.ndarray, batch_size: int = EVALUATION_BATCH) -> np.ndarray:
-    """Class probabilities, float32 of shape (n, 10), of uint8 images of shape (n, 28, 28).
+    """What a model says of images in [0, 1], such as class probabilities, float32 of shape (n, 10).
 
-    A model that averages ten views needs the memory of ten times ``batch_size`` images.
+    Args:
+        images: uint8, shape (n, height, width); in colour (n, height, width, 3).
+        batch_size: images at once. A model that averages ten views needs the memory of ten times as many.
+
+    Raises:
+        TypeError: another dtype.
     """
-    pipeline = batches(data.Split(images, np.zeros(len(images), np.uint8)), batch_size)
-    return _for_prediction(model).predict(pipeline.map(lambda batch, _: batch), verbose=0)
+    if images.dtype != np.uint8:
+        raise TypeError(f"images has dtype {images.dtype}; expected uint8 (0 to 255)")
+    shown = tf.constant(images)
+    positions = tf.data.Dataset.range(len(images)).batch(batch_size)
+    pipeline = positions.map(lambda places: _rescaled(tf.gather(shown, places))).prefetch(4)
+    return _for_prediction(model).predict(pipeline, verbose=0)
 
 
 @lru_cache(maxsize=8)  # a model is traced once, however often it is asked

@@ -259,3 +259,49 @@ def test_classwise_errors_find_the_class_whose_probability_is_wrong():
     tilted = evaluation.Predictions(tilted / tilted.sum(axis=1, keepdims=True), honest.labels)
     errors = evaluation.classwise_calibration_errors(tilted)
     assert errors.argmax() == 6 and errors[6] > 0.03
+
+
+# Intervals over groups
+
+
+def test_an_interval_over_groups_is_the_usual_one_where_each_group_has_one_value():
+    values = np.random.default_rng(3).normal(size=400)
+    found = evaluation.grouped_interval(values, np.arange(400))
+    usual = evaluation.mean_interval(values)
+    np.testing.assert_allclose(found, usual, atol=0.1 * (usual.high - usual.low))
+
+
+def test_values_that_are_alike_within_groups_widen_the_interval():
+    by_group = np.random.default_rng(4).normal(size=40)
+    values, groups = np.repeat(by_group, 25), np.repeat(np.arange(40), 25)
+    found = evaluation.grouped_interval(values, groups)
+    np.testing.assert_allclose(found, evaluation.grouped_interval(by_group, np.arange(40)))
+    alone = evaluation.grouped_interval(values, np.arange(1_000))
+    assert found.high - found.low > 4 * (alone.high - alone.low)
+
+
+def test_an_interval_over_groups_holds_the_truth_as_often_as_it_says():
+    rng, held = np.random.default_rng(5), 0
+    for _ in range(200):
+        groups = np.repeat(np.arange(60), rng.integers(1, 20, 60))
+        values = rng.normal(size=60)[groups] + rng.normal(size=len(groups))
+        found = evaluation.grouped_interval(values, groups)
+        held += found.low <= 0 <= found.high
+    assert 175 <= held <= 199
+
+
+def test_the_order_of_values_and_the_names_of_groups_do_not_matter():
+    rng = np.random.default_rng(6)
+    values, groups = rng.random(50) < 0.7, rng.integers(0, 9, 50)
+    order = rng.permutation(50)
+    found = evaluation.grouped_interval(values[order], np.array([f"sender {of}" for of in groups])[order])
+    np.testing.assert_allclose(found, evaluation.grouped_interval(values, groups))
+
+
+@pytest.mark.parametrize(
+    ("values", "groups", "message"),
+    [(np.ones(3), np.arange(2), "3 values in 2 groups"), (np.ones(3), np.zeros(3), "there are 1 groups")],
+)
+def test_what_has_no_interval_over_groups_is_refused(values, groups, message):
+    with pytest.raises(ValueError, match=message):
+        evaluation.grouped_interval(values, groups)

@@ -188,6 +188,24 @@ def test_grey_images_are_enlarged_given_three_channels_and_normalized():
     assert seen.std() > 0.1
 
 
+def test_photographs_are_normalized_channel_by_channel_and_keep_their_size():
+    images = keras.Input((33, 33, 3))
+    colour = pretrained.of_colour(keras.Model(images, layers.Identity()(images)))
+    photograph = np.random.default_rng(1).random((1, 33, 33, 3)).astype(np.float32)
+    expected = (photograph - pretrained.MEAN) / pretrained.DEVIATION
+    np.testing.assert_allclose(colour(photograph), expected, atol=1e-5)
+
+
+def test_features_of_photographs_are_kept_like_others(computed):
+    images = keras.Input((33, 33, 3))
+    colour = pretrained.of_colour(keras.Model(images, layers.GlobalAveragePooling2D()(images)))
+    photographs = np.random.default_rng(2).integers(0, 256, (7, 33, 33, 3), np.uint8)
+    expected = (photographs.mean(axis=(1, 2)) / 255 - pretrained.MEAN) / pretrained.DEVIATION
+    for _ in range(2):
+        np.testing.assert_allclose(pretrained.features(colour, photographs), expected, rtol=1e-3, atol=1e-3)
+    assert computed == [7]
+
+
 def test_called_by_itself_it_normalizes_by_the_moving_averages_and_leaves_them():
     images = keras.Input((33, 33, 3))
     grey = pretrained.of_grey(keras.Model(images, layers.BatchNormalization()(images)))

@@ -283,6 +283,18 @@ def test_predictions_are_the_models_own_and_follow_its_weights(count, build, rea
         np.testing.assert_allclose(training.predict(model, images), expected, atol=1e-5)
 
 
+def test_photographs_are_predicted_in_colour():
+    images = np.random.default_rng(0).integers(0, 256, (5, 12, 16, 3), np.uint8)
+    model = keras.Sequential([keras.Input((12, 16, 3)), keras.layers.GlobalAveragePooling2D()])
+    expected = images.mean(axis=(1, 2)) / 255
+    np.testing.assert_allclose(training.predict(model, images, 2), expected, atol=1e-6)
+
+
+def test_images_that_were_rescaled_already_are_refused():
+    with pytest.raises(TypeError, match="dtype float32; expected uint8"):
+        training.predict(keras.Sequential([keras.Input((28, 28, 1))]), np.zeros((2, 28, 28), np.float32))
+
+
 def test_a_model_that_is_not_built_predicts_too(real):
     model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(10, activation="softmax")])
     assert training.predict(model, real.train.images[:7]).shape == (7, 10)

@@ -82,7 +82,7 @@ def versions() -> str:
 
 
 def cleaned(path: Path) -> nbformat.NotebookNode:
-    """An executed notebook without its explorers and what papermill and Jupyter leave in its metadata."""
+    """An executed notebook without explorers, photographs, and papermill's and Jupyter's own metadata."""
     notebook = notebook_files.read(path)
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
@@ -93,8 +93,11 @@ def cleaned(path: Path) -> nbformat.NotebookNode:
         cell.metadata = nbformat.from_dict(kept)
         if cell.cell_type == "code":
             cell.outputs = _joined(cell.outputs)
-            if "explorer" in cell.metadata.get("tags", []):
+            tags = cell.metadata.get("tags", [])
+            if "explorer" in tags:
                 cell.outputs = [output for output in cell.outputs if WIDGET not in output.get("data", {})]
+            if "photographs" in tags:  # other people's: their description stands in the picture's place
+                cell.outputs = [_described(output) for output in cell.outputs]
     return notebook
 
 
@@ -161,6 +164,13 @@ def _ranges() -> dict[str, str]:
             if len(of):
                 found[f"{model}{fresh}"] = f"{of.min():.2%} to {of.max():.2%} ({len(of)})"
     return found
+
+
+def _described(output: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """An output without its picture; what ``plots.show`` says in words stays."""
+    if "image/png" not in output.get("data", {}):
+        return output
+    return nbformat.v4.new_output("display_data", {"text/plain": output["data"]["text/plain"]})
 
 
 def _joined(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:

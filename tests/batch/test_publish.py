@@ -57,6 +57,28 @@ def test_only_a_complete_default_run_of_the_present_notebooks_is_published(make_
     assert not list(tmp_path.glob(".publishing-*"))
 
 
+def test_published_photographs_are_described_in_words_and_other_pictures_stay(tmp_path):
+    picture = {"image/png": "aGVsbG8=", "text/plain": "a shirt on a chair"}
+    outputs = [
+        nbformat.v4.new_output("stream", text="said"),
+        nbformat.v4.new_output("display_data", data=picture, metadata={"alt": "a shirt on a chair"}),
+    ]
+    cells = [
+        nbformat.v4.new_code_cell("show()", metadata={"tags": tags}, outputs=outputs, execution_count=1)
+        for tags in (["photographs", "nbval-ignore-output"], ["nbval-ignore-output"])
+    ]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "10_a.ipynb")
+
+    photographs, other = publish.cleaned(tmp_path / "10_a.ipynb").cells
+
+    assert [output.get("data", output.get("text")) for output in photographs.outputs] == [
+        "said",
+        {"text/plain": "a shirt on a chair"},
+    ]
+    assert "aGVsbG8" not in nbformat.writes(nbformat.v4.new_notebook(cells=[photographs]))
+    assert other.outputs[1]["data"] == picture
+
+
 def test_a_published_explorer_shows_nothing_and_keeps_its_place_in_the_slides(tmp_path):
     data = {publish.WIDGET: {"model_id": "1", "version_major": 2, "version_minor": 0}, "text/plain": "controls"}
     outputs = [

@@ -128,6 +128,15 @@ def test_images_have_alternative_text(notebook):
             assert output.metadata.get("letters", 1) >= plots.SMALLEST_LETTER, output.metadata["alt"]
 
 
+def test_a_photograph_is_neither_published_nor_kept_nor_compared(notebook):
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags", [])
+        if "photographs" in tags:
+            assert "nbval-ignore-output" in tags, cell.source
+            assert not any(f"image/{kind}" in str(cell.outputs) for kind in ("png", "jpeg", "svg")), cell.source
+            assert not re.search(r'"\d\d_\w+"', cell.source), "a figure with a name is kept in figures/"
+
+
 def test_code_can_be_projected(notebook):
     for cell in code(notebook):
         lines = cell.source.splitlines()
