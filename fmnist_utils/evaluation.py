@@ -108,9 +108,9 @@ def mean_interval(values: Values, confidence: float = 0.95) -> Interval:
 def grouped_interval(values: np.ndarray, groups: np.ndarray, confidence: float = 0.95) -> Interval:
     """The mean of values that come in groups, with a bootstrap interval: whole groups are drawn anew.
 
-    Photographs by one person are more alike than by several: drawn one by one they would make it too narrow. Groups
-    are drawn with replacement, 2,000 times, always the same draws for as many groups (Efron and Tibshirani 1993,
-    An Introduction to the Bootstrap, chapters 8 and 13).
+    Photographs by one person are more alike than by several: drawn one by one they would make it too narrow.
+    Groups are drawn with replacement, 2,000 times, always the same draws for as many groups (Efron and
+    Tibshirani 1993, An Introduction to the Bootstrap, chapters 8 and 13).
 
     Args:
         values: numbers or bool, shape (n,): such as whether each photograph was answered rightly, or how much
