@@ -7,7 +7,7 @@ time of a drawing, so it is done for the first picture only, and nothing is crop
 import html
 import inspect
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -50,12 +50,12 @@ def explore(draw: Callable[..., Figure], /, **controls: Any) -> None:
     room = 0.55 * max(map(len, controls), default=0) + 0.5  # em: for the longest name
     width = ALONE if len(controls) < MANY else AMONG_MANY
     made = {name: _control(name, it, defaults.get(name), room, width) for name, it in controls.items()}
-    picture = _Picture(draw, made)
+    picture = Picture(lambda: draw(**{name: control.value() for name, control in made.items()}))
     picture.redraw()
     for control in made.values():
         for field in control.fields:
             field.observe(picture.follow, names="value")
-    _display(_together([control.box for control in made.values()], picture.place))
+    present(_together([control.box for control in made.values()], picture.place), WITHOUT_KERNEL)
 
 
 class _Control:
@@ -69,29 +69,34 @@ class _Control:
         return values[0] if self._shape is None else np.array(values, dtype=float).reshape(self._shape)
 
 
-class _Picture:
-    """One image, drawn again and again, or the words that stand in its place after an error."""
+class Picture:
+    """One image, drawn again and again, or the words that stand in its place after an error.
 
-    def __init__(self, draw: Callable[..., Figure], controls: Mapping[str, _Control]) -> None:
-        self._draw, self._controls, self._layout = draw, controls, _Layout()
+    Attributes:
+        place: the widget in which one of them stands, as wide as the page at most.
+    """
+
+    def __init__(self, draw: Callable[[], Figure], height: int = HEIGHT) -> None:
+        """``draw`` returns a Figure of the present values; it takes ``height`` of a page's pixels at most."""
+        self._draw, self._height, self._layout = draw, height, _Layout()
         self._image = ipywidgets.Image(format="png", layout={"max_width": "100%"})
         self._words = ipywidgets.HTML()
         self.place = ipywidgets.Box([self._image], layout={"min_width": "0", "max_width": "100%"})
 
     def redraw(self) -> None:
-        """Draw with the controls' present values; no figure stays open, finished or not."""
+        """Draw with the present values; no figure stays open, finished or not."""
         before = set(plt.get_fignums())
         try:
-            figure = self._draw(**{name: control.value() for name, control in self._controls.items()})
+            figure = self._draw()
             _enlarge_letters(figure)
-            width = _width(figure)
+            width = min(WIDTH, self._height * float(figure.get_figwidth()) / float(figure.get_figheight()))
             self._image.value = _png(self._layout.render(figure, width * SHARPNESS))
             self._image.layout.width = f"{width:.0f}px"
         finally:
             for number in set(plt.get_fignums()) - before:
                 plt.close(number)
 
-    def follow(self, change: Any) -> None:
+    def follow(self, change: Any = None) -> None:
         """Draw after a change, or say why there is no picture: in a callback nobody would see an error."""
         try:
             self.redraw()
@@ -161,11 +166,6 @@ def _png(pixels: np.ndarray) -> bytes:
     return written.getvalue()
 
 
-def _width(figure: Figure) -> float:
-    """The width of the picture on a page, in its pixels."""
-    return min(WIDTH, HEIGHT * float(figure.get_figwidth()) / float(figure.get_figheight()))
-
-
 def _enlarge_letters(figure: Figure) -> None:
     """As ``plots.show`` does, but for the figure as it is, whose edges need no search."""
     smallest = plots.smallest_font(max(figure.get_figheight(), figure.get_figwidth() * 9 / 16))
@@ -233,6 +233,6 @@ def _together(boxes: Sequence[Any], picture: Any) -> Any:
     return ipywidgets.Box([controls, picture], layout={"flex_flow": "row wrap", "align_items": "center"})
 
 
-def _display(widget: Any) -> None:
+def present(widget: Any, without_kernel: str) -> None:
     """As IPython would, but with words in place of the widget's name in Python for who has no kernel."""
-    display(widget._repr_mimebundle_() | {"text/plain": WITHOUT_KERNEL}, raw=True)
+    display(widget._repr_mimebundle_() | {"text/plain": without_kernel}, raw=True)

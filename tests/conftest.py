@@ -25,7 +25,7 @@ COUNTS = {"train": 40, "test": 20}
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files first, so that none is left to run alone; what looks at the executed lessons, last."""
     long = ("test_execution", "test_sweep_interrupted", "test_set_up", "test_file_systems", "test_environment")
-    long += ("test_classroom", "test_dragging", "test_decks", "test_files_as_left")
+    long += ("test_classroom", "test_dragging", "test_uploads", "test_decks", "test_files_as_left")
     turns = {"test_sweep_on_a_scheduler": 0, "test_nbval": 2} | dict.fromkeys(long, 0)
     items.sort(key=lambda item: turns.get(item.path.stem, 1))
 

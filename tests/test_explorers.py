@@ -15,7 +15,7 @@ from fmnist_utils import explorers, plots
 def explored(monkeypatch):
     """A function that explores as a notebook does, and returns all widgets that would be seen, in order."""
     shown = []
-    monkeypatch.setattr(explorers, "_display", shown.append)
+    monkeypatch.setattr(explorers, "present", lambda widget, _: shown.append(widget))
 
     def explore(draw, **controls):
         explorers.explore(draw, **controls)

@@ -10,6 +10,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 LONGEST = 1000  # pixels of the longer side of what is read, at most: a garment needs no more
 LIMIT = 120_000_000  # pixels of a picture that is decoded, at most: some kilobytes can announce billions
 _WITHOUT_MEANS = ("P", "PA", "I;16", "I;16B", "I;16L")  # modes that Pillow does not average
+_HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")  # ISO 23008-12, annex B
 _TURN = Image.Transpose
 _UPRIGHT = {  # what undoes each value of the orientation tag (EXIF 2.32, table 4)
     **{2: _TURN.FLIP_LEFT_RIGHT, 3: _TURN.ROTATE_180, 4: _TURN.FLIP_TOP_BOTTOM, 5: _TURN.TRANSPOSE},
@@ -71,6 +72,8 @@ def _decoded(source: bytes | Image.Image, name: str) -> np.ndarray:
     except Image.DecompressionBombError as error:
         raise PhotographError(f"{name} is too large: more than {LIMIT:,} pixels") from error
     except UnidentifiedImageError as error:
+        if isinstance(source, bytes) and source[4:8] == b"ftyp" and source[8:12] in _HEIC:
+            raise PhotographError(f"{name} is a HEIC, which cannot be read here; save it as a JPEG") from error
         raise PhotographError(f"{name} is no picture, or of a format that is not known") from error
     except Exception as error:  # whatever Pillow's decoders raise of a damaged file
         fault = " ".join(str(error).split()) or type(error).__name__

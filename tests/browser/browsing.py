@@ -22,6 +22,7 @@ from fmnist_utils.support import files, sources
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
+CAMERA = "--use-fake-device-for-media-stream"  # Chromium's own, whatever hangs on the machine
 SIZE = {"width": 1280, "height": 720}  # what a projector shows
 PATIENCE = 120_000  # milliseconds: a busy machine starts kernels slowly
 
@@ -35,7 +36,7 @@ def started_chromium() -> Iterator[Browser | None]:
         return
     as_root = ["--no-sandbox"] if os.getuid() == 0 else []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=[*QUIET, *as_root])
+        browser = playwright.chromium.launch(executable_path=path, args=[*QUIET, CAMERA, *as_root])
         yield browser
         browser.close()
 

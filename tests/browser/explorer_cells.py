@@ -42,7 +42,8 @@ def _read(lesson: str) -> nbformat.NotebookNode:
 
 
 def _explores(cell: nbformat.NotebookNode) -> bool:
-    return TAG in cell.metadata.get("tags", [])
+    """Photographs that are uploaded have the tag, too, but no picture until there is one."""
+    return TAG in cell.metadata.get("tags", []) and "explorers.explore(" in cell.source
 
 
 def _names(cell: nbformat.NotebookNode) -> tuple[set[str], set[str]]:

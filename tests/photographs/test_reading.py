@@ -154,6 +154,10 @@ def test_what_is_no_picture_is_refused():
     refused(b"%PDF-1.7 and so on", "no picture")
 
 
+def test_of_a_telephones_heic_it_is_said_what_to_do():
+    refused(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100), "HEIC", "JPEG")
+
+
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "TIFF"])
 def test_a_broken_picture_is_refused(kind, picture):
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
