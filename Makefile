@@ -12,8 +12,11 @@ SHARED = OMP_NUM_THREADS=$$($(BIN)/python -c "from fmnist_utils.support import c
 # Three processes on two cores: many tests wait for others to start or to end.
 SIDE_BY_SIDE = -n 3 --dist loadfile --no-loadscope-reorder
 # The lessons, those that take longest first: none is then left to run alone.
-LESSONS = $$($(BIN)/python -c "from fmnist_utils.batch import series; \
-print(*(f'notebooks/{path.name}' for path in series.longest_first(series.lessons())))")
+LESSONS = $$($(BIN)/python -m tests.notebooks.lessons)
+# A copy of lesson 10's photographs beside this checkout spares a download.
+ifneq ($(wildcard ../shared/clothing-dataset),)
+export FMNIST_PHOTOS_DIR ?= $(abspath ../shared/clothing-dataset)
+endif
 
 # Set for another Python or another project, these change what is imported, or how it runs.
 unexport PYTHONHOME PYTHONPATH PYTHONPLATLIBDIR PYTHONSAFEPATH PYTHONOPTIMIZE PYTHONWARNINGS PYTHONINSPECT

@@ -74,6 +74,7 @@ RULES: dict[str, Number | Choice | Text] = {
     "TRAP_BATCH_SIZE": _BATCH_SIZE,
     "TRAIN_SIZE": Number(int, 20, TRAINING_IMAGES, small=1_000),
     "SHORT_SIZE": Number(int, 20, TRAINING_IMAGES, small=200),
+    "SENDERS": Number(int, 50, 400, small=80),
     "LABELLED": Number(int, 100, TRAINING_IMAGES, small=100),
     "FEW": Number(int, 20, TRAINING_IMAGES, small=20),
     "LEARNING_RATE": Number(float, 1e-7, 1.0),

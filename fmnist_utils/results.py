@@ -56,6 +56,16 @@ def answers() -> dict[str, np.ndarray]:
     return {name: of / of.sum(axis=2, keepdims=True) for name, of in found.items()}
 
 
+def photograph_answers() -> dict[str, np.ndarray]:
+    """What each network of lesson 10's study answers to the validation senders' photographs of ten labels.
+
+    Positions among the ten largest labels, by their number of photographs; uint8, shape (5, n), a row a seed,
+    by what the network was shown; the photographs in their order.
+    """
+    with np.load(_kept("photograph_answers.npz"), allow_pickle=False) as kept:
+        return {name: kept[name] for name in kept.files}
+
+
 def checksums(folder: Path = FOLDER) -> dict[str, str]:
     """SHA-256 of each file that trainings and measurements have left in ``results/``, by name.
 

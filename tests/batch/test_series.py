@@ -192,9 +192,12 @@ def without_weights(monkeypatch):
 BORROWS = "from fmnist_utils import plots, pretrained, runs"
 
 
-def test_the_lesson_on_borrowed_networks_alone_needs_weights():
+def test_two_lessons_need_more_than_fashion_mnist():
     needed = {path.stem: supplies.needed(path) for path in series.lessons()}
-    assert {name: fetch for name, fetch in needed.items() if fetch} == {"09_transfer_learning": [weights.fetch]}
+    assert {name: fetch for name, fetch in needed.items() if fetch} == {
+        "09_transfer_learning": [weights.fetch],
+        "10_photographs": [photo_cache.fetch, weights.fetch],
+    }
 
 
 def test_a_lesson_on_photographs_needs_them(write_notebook):
