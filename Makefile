@@ -27,7 +27,7 @@ ifeq ($(strip $(HOME)),)
 export HOME := $(CURDIR)/runs/home
 endif
 
-.PHONY: run test test-quick check lab class bench replicates tuning champion transfer publish slides clean setup help
+.PHONY: run test test-quick check lab class bench replicates tuning champion transfer photographs publish slides clean setup help
 
 run: setup  ## execute the lessons into a new folder under runs/, print the table (the default)
 	$(BIN)/python -m fmnist_utils run
@@ -99,6 +99,11 @@ transfer: setup  ## remake what lesson 9 keeps of borrowed networks: two hours
 	$(BIN)/python -m studies.transfer.choose
 	$(BIN)/python -m studies.transfer.study
 	$(BIN)/python -m studies.transfer.cost
+
+# What lesson 10 reads: forty minutes. No photograph of a test sender, no test label.
+photographs: setup  ## remake what lesson 10 keeps of photographs: forty minutes
+	$(BIN)/python -m studies.photographs.steps
+	$(BIN)/python -m studies.photographs.made
 
 publish: setup  ## execute the lessons and write notebooks, figures and the README's results
 	$(BIN)/python -m fmnist_utils run --publish

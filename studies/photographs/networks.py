@@ -10,8 +10,8 @@ from fmnist_utils.augmentation import RandomAffine, resample
 from fmnist_utils.fast.layers import BatchNormalization
 from fmnist_utils.support.startup import keras, tf
 from fmnist_utils.training import Augment
+from studies.photographs.settings import SPLIT_SEED
 
-SPLIT_SEED = 0
 TEN = (  # the largest classes that have a name, by their number of photographs
     *("T-Shirt", "Longsleeve", "Pants", "Shoes", "Shirt"),
     *("Dress", "Outwear", "Shorts", "Hat", "Skirt"),

@@ -19,6 +19,7 @@ from fmnist_utils.photographs import Photographs
 from fmnist_utils.support import files
 from studies.photographs import networks, study
 from studies.photographs import training as study_training
+from studies.photographs.settings import SPLIT_SEED
 
 RECORD = results.FOLDER / "photograph_test.json"
 GATES = {"prepared": 0.53, "fine-tuned": 0.87, "refusal": 0.90}  # balanced accuracy, accuracy, AUROC
@@ -36,7 +37,7 @@ def main() -> None:
     if RECORD.exists() and not asked.again:
         raise SystemExit(f"{RECORD} is there: the test senders were looked at. --again looks once more.")
     training.use_precision("float32")
-    train, validation, test = photographs.split(photographs.load(), networks.SPLIT_SEED)
+    train, validation, test = photographs.split(photographs.load(), SPLIT_SEED)
     validated = measured(train, validation, validation)
     require_gates(validated)
     found = {"command": "python -m studies.photographs.tested", "gates": GATES}
