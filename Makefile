@@ -100,10 +100,13 @@ transfer: setup  ## remake what lesson 9 keeps of borrowed networks: two hours
 	$(BIN)/python -m studies.transfer.study
 	$(BIN)/python -m studies.transfer.cost
 
-# What lesson 10 reads: forty minutes. No photograph of a test sender, no test label.
-photographs: setup  ## remake what lesson 10 keeps of photographs: forty minutes
+# What lesson 10 reads: two hours and a half, resumable in part. No photograph of a test sender, no test label.
+photographs: setup  ## remake what lesson 10 keeps of photographs: two hours and a half
 	$(BIN)/python -m studies.photographs.steps
 	$(BIN)/python -m studies.photographs.made
+	$(BIN)/python -m studies.photographs.study
+	$(BIN)/python -m studies.photographs.imbalance
+	$(BIN)/python -m studies.photographs.hierarchy
 
 publish: setup  ## execute the lessons and write notebooks, figures and the README's results
 	$(BIN)/python -m fmnist_utils run --publish

@@ -20,7 +20,7 @@ from studies.champion import ideas
     [
         *("tuning", "replicates", "replicates_elsewhere", "claims", "robustness", "variance"),
         *("champion_ideas", "champion_schedules", "transfer", "transfer_choices", "transfer_cost"),
-        *("photograph_steps", "photograph_made"),
+        *("photograph_steps", "photograph_made", "photograph_networks", "imbalance", "hierarchy"),
     ],
 )
 def test_a_kept_table_says_how_it_was_made(name):
