@@ -341,27 +341,45 @@ def accuracy_coverage_curve(predictions: Predictions) -> tuple[np.ndarray, np.nd
     Returns:
         Coverage, from 1/n to 1, and the accuracy on that share, float, shape (n,) each.
     """
-    order = np.argsort(-predictions.confidence, kind="stable")
+    return _accuracy_coverage(predictions.confidence, predictions.correct)
+
+
+def _accuracy_coverage(confidence: np.ndarray, correct: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    order = np.argsort(-confidence, kind="stable")
     answered = np.arange(1, len(order) + 1)
-    return answered / len(order), np.cumsum(predictions.correct[order]) / answered
+    return answered / len(order), np.cumsum(correct[order]) / answered
 
 
 def threshold_for(validation: Predictions, accuracy: float, certainty: float | None = None) -> float:
-    """The lowest confidence from which on the answers are right with ``accuracy``, on validation predictions.
+    """``lowest_threshold`` on validation predictions."""
+    return lowest_threshold(validation.confidence, validation.correct, accuracy, certainty)
+
+
+def lowest_threshold(
+    confidence: Values, correct: Values, accuracy: float, certainty: float | None = None
+) -> float:
+    """The lowest confidence from which on answers are right with ``accuracy``, whatever was asked for.
 
     With ``certainty``, 0.95 say, it is Clopper and Pearson's lower bound of that accuracy which has to reach
-    ``accuracy``: the luck of the validation images is allowed for.
+    ``accuracy``: the luck of the images is allowed for, as far as each is a draw of its own.
+
+    Args:
+        confidence: the probability that was given with each answer, float, shape (n,).
+        correct: whether it was right, bool, shape (n,).
+        accuracy: that is promised of the answers that are given.
+        certainty: how often the promise is to be kept; None takes the accuracy as it is.
 
     Returns:
         A probability; above 1 where no threshold reaches that accuracy.
     """
-    coverage, reached = accuracy_coverage_curve(validation)
+    confidence, correct = np.asarray(confidence), np.asarray(correct)  # columns of a table are no arrays
+    _, reached = _accuracy_coverage(confidence, correct)
     if certainty is not None:
         answered = np.arange(1, len(reached) + 1)
         right = np.rint(reached * answered)
         reached = stats.beta.ppf(1 - certainty, right, answered - right + 1)
     enough = np.flatnonzero(reached >= accuracy)
-    return float(np.sort(validation.confidence)[::-1][enough[-1]]) if len(enough) else 1.1
+    return float(np.sort(confidence)[::-1][enough[-1]]) if len(enough) else 1.1
 
 
 def conformal_sets(

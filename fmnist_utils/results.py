@@ -92,11 +92,13 @@ def over_seeds(table: pd.DataFrame, column: str, **settings: Any) -> np.ndarray:
         settings: columns and the values that a row must have in them.
 
     Returns:
-        Shape (seeds,); (seeds, epochs) for a column by epoch; (seeds, 10, 10) for ``confusion_matrix``.
+        Shape (seeds,); (seeds, epochs) for a column by epoch; (seeds, 10, 10) for ``confusion_matrix`` of ten
+        classes.
     """
     rows = table[(table[list(settings)] == pd.Series(settings)).all(axis=1)].sort_values("SEED")
     if column == "confusion_matrix":
-        return np.array([text.split() for text in rows[column]], int).reshape(-1, 10, 10)
+        counts = np.array([text.split() for text in rows[column]], int)
+        return counts.reshape(len(rows), *[round(counts.shape[-1] ** 0.5)] * 2)
     if column.endswith("_by_epoch"):
         return np.array([text.split() for text in rows[column]], float)
     return rows[column].to_numpy()

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, log_loss
 
@@ -230,6 +231,17 @@ def test_a_threshold_with_certainty_keeps_its_promise_more_often_and_answers_les
             answered[certainty].append(sure.mean())
     assert np.mean(kept[None]) < 0.7 < 0.85 < np.mean(kept[0.95])
     assert np.mean(answered[0.95]) < np.mean(answered[None])
+
+
+def test_a_threshold_needs_no_ten_classes():
+    confidence, correct = np.array([0.6, 0.9, 0.8, 0.7]), np.array([False, True, True, True])
+    assert evaluation.lowest_threshold(confidence, correct, 1.0) == 0.7
+    assert evaluation.lowest_threshold(confidence, correct, 0.7) == 0.6
+    assert evaluation.lowest_threshold(confidence, correct, 0.3, certainty=0.95) == 0.7
+    assert evaluation.lowest_threshold(confidence, correct, 0.4, certainty=0.95) > 1, "0.05 ** (1/3) is 0.37"
+    assert evaluation.lowest_threshold(confidence[:0], correct[:0], 0.5) > 1, "nothing was asked"
+    columns = pd.DataFrame({"confidence": confidence, "correct": correct}, index=[7, 3, 9, 0])
+    assert evaluation.lowest_threshold(columns["confidence"], columns["correct"], 1.0) == 0.7
 
 
 @pytest.mark.parametrize("by_class", [False, True])

@@ -259,6 +259,9 @@ def test_a_column_over_seeds_is_in_their_order_and_numbers_in_texts_are_numbers(
     assert results.over_seeds(table, "val_loss_by_epoch", model_name="a").tolist() == [[1, 2], [3, 4]]
     matrices = results.over_seeds(table, "confusion_matrix", model_name="a")
     assert matrices.shape == (2, 10, 10) and matrices[1, 0, 0] == 7 and matrices[0, 9, 9] == 99
+    few = table.assign(confusion_matrix=["1 2 3 4", "5 6 7 8", "0 0 0 0"])
+    matrices = results.over_seeds(few, "confusion_matrix", model_name="a")
+    assert matrices.tolist() == [[[5, 6], [7, 8]], [[1, 2], [3, 4]]]
 
 
 def test_the_kept_replicates_are_five_seeds_of_seven_models():
