@@ -218,6 +218,14 @@ def test_the_true_mask_cuts_out_what_prepare_does_not_find():
     assert (photographs.prepare(image) > 0).sum() > 1.5 * expected.sum()
 
 
+def test_a_pixel_that_is_half_garment_counts_as_garment_when_a_mask_is_made_small():
+    image = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
+    whole, half, less = np.zeros((3, 256, 256), bool)
+    whole[80:160, 100:140] = half[81:159, 100:140] = less[82:158, 100:140] = True  # of pairs of rows
+    np.testing.assert_array_equal(study.with_mask(image, half), study.with_mask(image, whole))
+    assert (study.with_mask(image, less) != study.with_mask(image, whole)).any()
+
+
 @pytest.mark.parametrize("change", [{"turn": 45}, {"turn": 20}, {"angle": 60}, {"angle": 30}])
 def test_seen_straight_a_garment_lies_as_if_nothing_had_been_changed(change, garments):
     for seed, garment in enumerate(garments):
