@@ -209,7 +209,8 @@ def _change_one_value(path):
     if path.suffix == ".npz":
         with np.load(path) as kept:
             arrays = {key: kept[key] for key in kept.files}
-        next(iter(arrays.values())).ravel()[0] += 0.01
+        values = next(iter(arrays.values())).ravel()
+        values[0] += 1 if values.dtype.kind == "u" else 0.01
         np.savez_compressed(path, **arrays)
         return
     text = path.read_text(encoding="utf-8")
