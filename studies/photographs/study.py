@@ -43,7 +43,13 @@ def main() -> None:
     head = "# Written by `python -m studies.photographs.study`; validation senders."
     files.write_text(results.FOLDER / "photograph_networks.csv", f"{head}\n{table.to_csv()}")
     answers = {
-        name: np.stack([np.load(folder / "answers.npy") for folder in folders if done[folder].group == name])
+        name: np.stack(
+            [
+                np.load(folder / "answers.npy", allow_pickle=False)
+                for folder in folders
+                if done[folder].group == name
+            ]
+        )
         for name in table.index.unique()
     }
     with files.whole(results.FOLDER / "photograph_answers.npz") as beside, beside.open("wb") as file:

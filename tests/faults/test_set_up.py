@@ -552,14 +552,14 @@ STAND_INS = {
     "pytest.py": "import os\nprint('store', os.environ.get('FMNIST_RUNS_DIR'))",
     "importlinter/cli.py": "lint_imports_command = print",
     "fmnist_utils/support.py": "class cores:\n    per_process = staticmethod(lambda count: 1)",
-    "fmnist_utils/batch.py": "class series:\n    lessons = list\n    longest_first = staticmethod(list)",
+    "tests/notebooks/lessons.py": "",
 }
 
 
 def stand_in(clone: Clone) -> None:
     for name, text in STAND_INS.items():
         path = clone.folder / name
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
 

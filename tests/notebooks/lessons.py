@@ -12,7 +12,7 @@ def main() -> None:
     lessons = series.longest_first(series.lessons())
     missing = supplies.missing(lessons)
     for path, why in missing.items():
-        print(f"{path.name} is not repeated: {why.splitlines()[0]}", file=sys.stderr)
+        print(f"{path.name} is not repeated: {why.partition(' Tried')[0]}", file=sys.stderr)
     print(*(f"notebooks/{path.name}" for path in lessons if path not in missing))
 
 
